@@ -1,0 +1,5 @@
+"""``python -m twsprobe``."""
+
+from twsprobe.cli.main import main
+
+main()
