@@ -1,0 +1,1 @@
+"""Sockets and streams: connecting, talking, serving. The only room that opens sockets."""
