@@ -1,0 +1,1 @@
+"""Stages, signatures and causes: what a probe sees and what it concludes."""
