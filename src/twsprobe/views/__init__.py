@@ -1,0 +1,1 @@
+"""Data to something to look at. No decisions are made here."""

@@ -1,0 +1,82 @@
+"""A capture for people: a line an event, and on request a line a field with its offset and its bytes."""
+
+from __future__ import annotations
+
+from twsprobe.capture.model import Closed, Opened
+from twsprobe.views.events import ARROWS, holdings, plain, title
+from twsprobe.views.safe import safe
+from twsprobe.wire.events import Decoded, Event, Undecodable, Unknown
+from twsprobe.wire.registry import locate
+from twsprobe.wire.tokens import Piece
+
+HEADER = f"{'seconds':>11} {'conn':>4} {'':3} {'id':>4} {'message':<24} what it says"
+SHOWN_BYTES = 24
+"""Bytes of one field that are shown."""
+
+
+def record_line(record: Opened | Closed, first_ns: int) -> str:
+    """A connection that opened or ended."""
+    if isinstance(record, Opened):
+        what = f"connection from {record.client or '?'} to {record.server or '?'}"
+    else:
+        side = {"to_client": "the server", "to_server": "the client"}[record.direction.value]
+        what = f"{side}: {record.how.value}"
+    name = "opened" if isinstance(record, Opened) else "closed"
+    return line(record.time_ns - first_ns, record.connection, "---", "", name, what)
+
+
+def event_line(event: Event, connection: int, elapsed_ns: int, width: int) -> str:
+    """An event, cut to the terminal's width."""
+    id = event.id if isinstance(event, (Decoded, Undecodable, Unknown)) and event.id is not None else ""
+    name = title(event) if not isinstance(event, Unknown) else "unknown"
+    whole = line(elapsed_ns, connection, ARROWS[event.direction], str(id), name, holdings(event))
+    return whole if len(whole) <= width else whole[: width - 3] + "..."
+
+
+def line(elapsed_ns: int, connection: int, arrow: str, id: str, name: str, what: str) -> str:
+    """The columns of a line."""
+    return f"{elapsed_ns / 1e9:>11.6f} {connection:>4} {arrow:3} {id:>4} {safe(name):<24} {safe(what)}".rstrip()
+
+
+def field_lines(event: Event) -> list[str]:
+    """Each value of a message with its offset and its bytes; for anything else its bytes."""
+    if not isinstance(event, (Decoded, Undecodable)) or event.id is None:
+        return [f"{'':13}{row}" for row in dump(event.raw)]
+    lines = [f"{'':13}{piece_line(event, piece)}" for piece in locate(event)]
+    if isinstance(event, Undecodable):
+        lines += [f"{'':13}at {event.at}: {safe(event.path)}: {safe(event.reason)}"] + [f"{'':13}{row}" for row in dump(event.raw)]
+    elif event.extra:
+        lines.append(f"{'':13}behind the last known field: {safe(repr(list(event.extra)))}")
+    return lines
+
+
+def piece_line(event: Decoded | Undecodable, piece: Piece) -> str:
+    """One value: its offset, its bytes, its path, what it means."""
+    raw = event.raw[piece.start : piece.end]
+    shown = raw[:SHOWN_BYTES].hex(" ", -4) + ("..." if len(raw) > SHOWN_BYTES else "")
+    value = safe(str(plain(value_at(event.fields, piece.path)))) if isinstance(event, Decoded) else ""
+    return f"{piece.start:>6} {safe(piece.path)} = {value}  [{shown}]"
+
+
+def value_at(fields: object, path: str) -> object:
+    """The value at a path such as ``contract.comboLegs[0].conId``; ``len(path)`` is a count."""
+    if path.startswith("len("):
+        found = value_at(fields, path[4:-1])
+        return len(found) if isinstance(found, list) else None
+    for name in path.replace("[", ".[").split("."):
+        if isinstance(fields, dict):
+            fields = fields.get(name)
+        elif isinstance(fields, list) and name.startswith("[") and name[1:-1].isdigit() and int(name[1:-1]) < len(fields):
+            fields = fields[int(name[1:-1])]
+        else:
+            return None
+    return fields
+
+
+def dump(data: bytes) -> list[str]:
+    """Bytes as rows of offset, hexadecimal and ASCII; the first 256 of them."""
+    rows = []
+    for start in range(0, min(len(data), 256), 16):
+        row = data[start : start + 16]
+        rows.append(f"{start:>6} {row.hex(' '):<47}  {''.join(chr(byte) if 32 <= byte < 127 else '.' for byte in row)}")
+    return [*rows, f"       ... {len(data) - 256} bytes more"] if len(data) > 256 else rows

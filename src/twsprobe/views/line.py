@@ -1,0 +1,13 @@
+"""A line of output for people, before anyone decides about colours."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Line(NamedTuple):
+    """A line to print: ``lead`` in ``style`` (ok, fail, warn, strong, faint or none), then ``rest`` as it is."""
+
+    lead: str
+    rest: str = ""
+    style: str = ""

@@ -1,0 +1,327 @@
+"""``twsprobe decode``: what a capture holds, whole, torn and hostile."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.cli.conftest import Run
+from tests.views.hostile import HOSTILE, HUGE, encodable, live, one_field, wire
+from tests.views.reports import hostile_script, probed
+from twsprobe.capture.jsonl import Writer
+from twsprobe.capture.model import Chunk, Close, Closed, Opened, Record
+from twsprobe.cli.exits import ExitCode
+from twsprobe.net.scenarios import SCENARIOS
+from twsprobe.views.decode import HEADER
+from twsprobe.wire.framing import Direction
+from twsprobe.wire.handshake import frame, greeting, offer
+
+TO_CLIENT, TO_SERVER = Direction.TO_CLIENT, Direction.TO_SERVER
+BEGIN = 1_714_564_800 * 10**9
+"""2024-05-01, 12:00 UTC."""
+
+ALWAYS = {"event", "time", "connection"}
+KEYS = {
+    "opened": ALWAYS | {"client", "server"},
+    "closed": ALWAYS | {"direction", "how"},
+    "version_offer": ALWAYS | {"direction", "size", "fields"},
+    "greeting": ALWAYS | {"direction", "size", "fields"},
+    "message": ALWAYS | {"direction", "size", "id", "name", "server_version", "encoding", "fields"},
+    "unknown": ALWAYS | {"direction", "size", "id", "name", "server_version", "encoding", "reason"},
+    "undecodable": ALWAYS | {"direction", "size", "id", "name", "server_version", "encoding", "reason", "path", "offset"},
+    "sync_lost": ALWAYS | {"direction", "size", "reason", "offset"},
+}
+ODD: list[Record] = [
+    Opened(0, BEGIN, "127.0.0.1:50000", "127.0.0.1:7497"),
+    Chunk(0, TO_SERVER, BEGIN + 1_000_000, offer(100, 176, "+PACEAPI")),
+    Chunk(0, TO_CLIENT, BEGIN + 2_000_000, greeting(176, b"20240501 12:00:00 GMT") + frame(b"9\x001\x008\x00")),
+    Chunk(0, TO_CLIENT, BEGIN + 3_000_000, frame(b"9\x001\x00x\x00") + frame(b"999\x00a\x00") + frame(b"9\x001\x008\x00more\x00")),
+    Chunk(0, TO_SERVER, BEGIN + 4_000_000, frame(b"71\x002\x007\x00\x00") + b"\0\0\0\x09half"),
+    Chunk(0, TO_CLIENT, BEGIN + 5_000_000, b"HTTP/1.1 400"),
+    Closed(0, BEGIN + 6_000_000, TO_CLIENT, Close.RST),
+]
+
+
+def written(path: Path, records: list[Record], **metadata: str) -> str:
+    """A capture of records."""
+    with Writer(path, metadata=metadata, created_ns=BEGIN, overwrite=True) as writer:
+        for record in records:
+            writer.write(record)
+    return str(path)
+
+
+@pytest.fixture
+def odd(tmp_path: Path) -> str:
+    """A capture with an event of every kind."""
+    return written(tmp_path / "odd.jsonl", ODD)
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A capture of a whole session."""
+    return written(tmp_path_factory.mktemp("captures") / "session.jsonl", probed(SCENARIOS["ready"], sync=True)[1].records)
+
+
+def objects(text: str) -> list[dict[str, Any]]:
+    """The objects of ``--json``, one a line."""
+    assert text.isascii()
+    assert not live(text)
+    found = [json.loads(line) for line in text.splitlines()]
+    for each in found:
+        added = each.keys() - {"raw", "extra", "anomalies"}
+        assert added == KEYS[each["event"]], each
+    return found
+
+
+def test_a_capture_as_a_table(odd: str, ran: Run) -> None:
+    found = ran("decode", odd)
+    assert (found.code, found.err) == (0, "")
+    assert found.out.splitlines() == [
+        HEADER,
+        "   0.000000    0 ---      opened                   connection from 127.0.0.1:50000 to 127.0.0.1:7497",
+        "   0.001000    0 >>>      version offer            v100..176 +PACEAPI",
+        "   0.002000    0 <<<      greeting                 server version 176, 20240501 12:00:00 GMT",
+        "   0.002000    0 <<<    9 nextValidId              version=1 orderId=8",
+        "   0.003000    0 <<<    9 undecodable nextValidId  orderId: 'x' is not int32",
+        r"   0.003000    0 <<<  999 unknown                  no message with this id is declared: b'999\x00a\x00'",
+        "   0.003000    0 <<<    9 nextValidId              version=1 orderId=8  ! 1 text field behind the last known one",
+        "   0.004000    0 >>>   71 startApi                 version=2 clientId=7",
+        "   0.005000    0 <<<      not frames               a frame of 1,213,486,160 bytes was announced; the limit is 16,777,215: "
+        "b'HTTP/1.1 400'",
+        "   0.006000    0 ---      closed                   the server: rst",
+        "   0.006000    0 >>>      undecodable              ends inside a frame",
+    ]
+
+
+def test_fields_with_their_offsets_and_bytes(odd: str, ran: Run) -> None:
+    lines = ran("decode", odd, "-v").out.splitlines()
+    at = lines.index("   0.002000    0 <<<    9 nextValidId              version=1 orderId=8")
+    assert [line.strip() for line in lines[at + 1 : at + 3]] == ["2 version = 1  [31]", "4 orderId = 8  [38]"]
+    assert "                  0 41 50 49 00 00 00 00 12 76 31 30 30 2e 2e 31 37  API.....v100..17" in lines
+    assert "             at 4: orderId: 'x' is not int32" in lines
+    assert "                  0 00 00 00 09 68 61 6c 66                          ....half" in lines
+    assert any(line.strip() == "behind the last known field: ['more']" for line in lines)
+
+
+def test_objects_a_line(odd: str, ran: Run) -> None:
+    found = ran("decode", odd, "--json")
+    assert (found.code, found.err) == (0, "")
+    seen = objects(found.out)
+    assert {each["event"] for each in seen} == KEYS.keys()
+    assert [each["time"] for each in seen] == sorted(each["time"] for each in seen)
+    assert seen[0]["time"] == "2024-05-01T12:00:00.000000Z"
+    message = next(each for each in seen if each["event"] == "message")
+    assert message == {
+        "event": "message", "time": "2024-05-01T12:00:00.002000Z", "connection": 0, "direction": "to_client", "id": 9,
+        "name": "nextValidId", "server_version": 176, "encoding": "text", "size": 10, "fields": {"version": 1, "orderId": 8},
+    }  # fmt: skip
+    assert all("raw" not in each for each in seen)
+
+
+def test_raw_bytes_on_request_are_all_the_bytes(session: str, odd: str, ran: Run) -> None:
+    for path in (session, odd):
+        seen = objects(ran("decode", path, "--json", "-v").out)
+        for direction in ("to_server", "to_client"):
+            told = b""
+            for each in seen:
+                if each.get("direction") == direction and "raw" in each:
+                    raw = bytes.fromhex(each["raw"])
+                    told += raw if each["size"] == len(raw) else len(raw).to_bytes(4, "big") + raw
+            records = [json.loads(line) for line in Path(path).read_text().splitlines()]
+            sent = "".join(each["data"] for each in records if each.get("to") == direction[3:] and "data" in each)
+            assert told == sent.encode("latin-1")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (("--name", "nextValidId"), ["nextValidId"]),
+        (("--name", "nextValidId", "--name", "managedAccounts"), ["managedAccounts", "nextValidId"]),
+        (("--id", "9"), ["nextValidId"]),
+        (("--id", "71", "--id", "15"), ["startApi", "managedAccounts"]),
+        (("--id", "49"), ["reqCurrentTime", "currentTime"]),
+        (("--id", "49", "--direction", "to_client"), ["currentTime"]),
+        (("--id", "49", "--name", "startApi", "--direction", "to_server"), ["startApi", "reqCurrentTime"]),
+        (("--name", "nobody"), []),
+        (("--id", "12345"), []),
+    ],
+)
+def test_filters(arguments: tuple[str, ...], names: list[str], session: str, ran: Run) -> None:
+    found = ran("decode", session, "--json", *arguments)
+    assert found.code == 0
+    assert [each["name"] for each in objects(found.out)] == names
+    table = ran("decode", session, *arguments).out.splitlines()
+    assert table[0] == HEADER
+    assert [line[26:].split()[0] for line in table[1:]] == names
+
+
+@pytest.mark.parametrize("direction", ["to_server", "to_client"])
+def test_a_direction_is_all_that_went_that_way(direction: str, session: str, ran: Run) -> None:
+    seen = objects(ran("decode", session, "--json").out)
+    wanted = [each for each in seen if each.get("direction") == direction and each["event"] != "closed"]
+    assert objects(ran("decode", session, "--json", "--direction", direction).out) == wanted
+    assert len(wanted) > 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "events"),
+    [
+        (("--id", "9"), ["message", "undecodable", "message"]),
+        (("--id", "999"), ["unknown"]),
+        (("--name", "unknown"), ["unknown"]),
+        (("--name", "sync_lost"), ["sync_lost"]),
+        (("--name", "version_offer", "--name", "greeting"), ["version_offer", "greeting"]),
+    ],
+)
+def test_filters_of_what_is_no_message(arguments: tuple[str, ...], events: list[str], odd: str, ran: Run) -> None:
+    assert [each["event"] for each in objects(ran("decode", odd, "--json", *arguments).out)] == events
+
+
+def test_several_connections_are_told_apart(tmp_path: Path, ran: Run) -> None:
+    mixed = [record._replace(connection=number) for record in ODD for number in (3, 5)]
+    seen = objects(ran("decode", written(tmp_path / "x.jsonl", mixed), "--json").out)
+    alone = objects(ran("decode", written(tmp_path / "y.jsonl", ODD), "--json").out)
+    for number in (3, 5):
+        assert [each | {"connection": 0} for each in seen if each["connection"] == number] == alone
+
+
+@pytest.mark.parametrize("arguments", [(), ("-v",), ("--json",)])
+def test_a_torn_capture_is_shown_up_to_the_tear(arguments: tuple[str, ...], session: str, tmp_path: Path, ran: Run) -> None:
+    data = Path(session).read_bytes()
+    whole = ran("decode", session, *arguments).out.splitlines()
+    path = tmp_path / "torn.jsonl"
+    path.write_bytes(data[: data.rindex(b'"data"')])
+    found = ran("decode", str(path), *arguments)
+    at = data.rindex(b"\n", 0, data.rindex(b'"data"')) + 1
+    assert found.code == ExitCode.CAPTURE_CORRUPT
+    assert found.err == f"twsprobe: {path}: torn at byte {at}: the last line is incomplete\n"
+    seen = found.out.splitlines()
+    assert len(seen) > 10
+    assert seen == whole[: len(seen)]
+
+
+def test_a_packed_capture(session: str, tmp_path: Path, ran: Run) -> None:
+    path = tmp_path / "x.bin"
+    path.write_bytes(gzip.compress(Path(session).read_bytes()))
+    assert ran("decode", str(path)).out == ran("decode", session).out
+    path.write_bytes(path.read_bytes()[:-20])
+    found = ran("decode", str(path))
+    assert found.code == ExitCode.CAPTURE_CORRUPT
+    assert found.err.startswith(f"twsprobe: {path}: torn at byte ")
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "it is empty"),
+        (b"nothing", "is not a capture"),
+        (b"\x0a\x0d\x0d\x0a" + bytes(40), "a pcapng file"),
+        (b"{}\n", "is not a capture"),
+        (b'{"format": "twsprobe.capture/2"}\n', "a newer twsprobe may read it"),
+        (b"[" * 100_000, "is not a capture"),
+        (b"{" * 100_000, "is longer than"),
+    ],
+)
+def test_what_is_no_capture(data: bytes, said: str, tmp_path: Path, ran: Run) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(data)
+    found = ran("decode", str(path))
+    assert (found.code, found.out) == (ExitCode.CAPTURE_CORRUPT, "")
+    assert found.err.startswith(f"twsprobe: {path}: ")
+    assert said in found.err
+    assert found.err.count("\n") == 1
+
+
+def test_an_empty_conversation_has_no_lines(tmp_path: Path, ran: Run) -> None:
+    assert ran("decode", written(tmp_path / "x.jsonl", [])) == (0, "", "")
+
+
+VIEWS = ((), ("-v",), ("--json",), ("--json", "-v"), ("--direction", "to_client", "-v"))
+
+
+def inert(ran: Run, path: str) -> None:
+    """Decode a capture in every way and check what was printed."""
+    for arguments in VIEWS:
+        found = ran("decode", path, *arguments)
+        assert found.code in (ExitCode.OK, ExitCode.CAPTURE_CORRUPT), found.err
+        assert not live(found.out + found.err)
+        assert found.err.count("\n") == (found.code != ExitCode.OK)
+        if "--json" in arguments:
+            objects(found.out)
+
+
+def test_hostile_texts_of_sessions_do_nothing(tmp_path: Path, ran: Run) -> None:
+    records: list[Record] = []
+    for number, text in enumerate(HOSTILE[::9]):
+        _, kept = probed(SCENARIOS["ready"], hostile_script(encodable(text)), sync=True, config=True)
+        records += [record._replace(connection=number) for record in kept.records]
+    inert(ran, written(tmp_path / "x.jsonl", records))
+
+
+def test_hostile_texts_of_a_file_do_nothing(tmp_path: Path, ran: Run) -> None:
+    """What a file says about itself and its connections, odd bytes, offers, zones, and text in the place of numbers."""
+    records: list[Record] = []
+    for number, text in enumerate(HOSTILE):
+        raw = wire(text)
+        records += [
+            Opened(number, BEGIN, text, text),
+            Chunk(number, TO_SERVER, BEGIN, offer(100, 176)[:4] + frame(b"v100..176 " + raw) + frame(raw)),
+            Chunk(number, TO_CLIENT, BEGIN, frame(raw) + greeting(176, one_field(text)) + frame(b"9\x001\x00" + raw + b"\0")),
+            Chunk(number, TO_CLIENT, BEGIN, frame(b"999\0" + raw) + frame(b"9\x001\x008\x00" + raw + b"\0") + b"\xff\xff" + raw),
+            Closed(number, BEGIN, TO_CLIENT, Close.FIN),
+        ]
+    inert(ran, written(tmp_path / "x.jsonl", records, **{f"key{number}": text for number, text in enumerate(HOSTILE[::6])}))
+
+
+@pytest.mark.parametrize("text", HUGE[:2], ids=["letters", "controls"])
+def test_huge_texts_do_nothing(text: str, tmp_path: Path, ran: Run) -> None:
+    records = [Opened(0, BEGIN, text[:1000], ""), *probed(SCENARIOS["ready"], hostile_script(text))[1].records[1:]]
+    path = written(tmp_path / "x.jsonl", records)
+    inert(ran, path)
+    assert max(map(len, ran("decode", path, "-v").out.splitlines())) < 50_000
+
+
+def test_hostile_names_of_files_do_nothing(tmp_path: Path, ran: Run) -> None:
+    for name in ("\x1b[2J", "a\nb", "\u202egpj.exe", "[red]", "\udcff", "-v", "x" * 200, " ", "\\x1b"):
+        path = tmp_path / f"{name}.jsonl"
+        path.write_bytes(b"nothing")
+        inert(ran, str(path))
+
+
+@pytest.fixture
+def decoded_lines(ran: Run, tmp_path: Path) -> Callable[[bytes], None]:
+    """Writes lines to a file and decodes it in every way."""
+
+    def decode_lines(data: bytes) -> None:
+        path = tmp_path / "x.jsonl"
+        path.write_bytes(data)
+        inert(ran, str(path))
+
+    return decode_lines
+
+
+HEADER_LINE = b'{"format": "twsprobe.capture/1", "created": "2024-05-01T12:00:00.000000Z"}\n'
+texts = st.text(st.characters(exclude_categories=()), max_size=30) | st.sampled_from(HOSTILE)
+bytes_as_text = st.binary(max_size=60).map(lambda data: data.decode("latin-1"))
+times, connections = st.integers(-(10**18), 10**19), st.integers(0, 3)
+lines = st.one_of(
+    st.fixed_dictionaries({"t": times, "c": connections, "to": st.sampled_from(["client", "server"]), "data": bytes_as_text}),
+    st.fixed_dictionaries({"t": times, "c": connections, "event": st.just("opened"), "client": texts, "server": texts}),
+    st.fixed_dictionaries(
+        {"t": times, "c": connections, "event": st.just("closed"), "to": st.just("client"), "how": st.just("fin") | texts}
+    ),
+    st.dictionaries(texts, texts | st.integers() | st.none() | st.booleans(), max_size=4),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(lines, max_size=6), st.binary(max_size=20))
+def test_whatever_a_file_holds_does_nothing(decoded_lines: Callable[[bytes], None], found: list[dict[str, Any]], rest: bytes) -> None:
+    decoded_lines(HEADER_LINE + b"".join(json.dumps(line).encode() + b"\n" for line in found) + rest)
