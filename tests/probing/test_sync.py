@@ -9,8 +9,11 @@ import trio.testing
 from tests.probing.scenes import Scene, options_for
 from twsprobe.net.policy import ALLOWED
 from twsprobe.net.scenarios import SCENARIOS
+from twsprobe.net.script import Script
+from twsprobe.net.simulator import Simulator
 from twsprobe.probing.options import Options
 from twsprobe.probing.probe import probe
+from twsprobe.probing.signatures import Signature
 from twsprobe.probing.sync import STEPS
 from twsprobe.wire.framing import Direction
 from twsprobe.wire.registry import BY_NAME
@@ -56,3 +59,14 @@ async def test_settings_need_a_server_that_has_them(autojump_clock: trio.testing
     assert report.ok
     assert report.settings == ()
     assert "219" in report.stages[-1].detail
+
+
+async def test_settings_that_never_come_are_a_stalled_request(autojump_clock: trio.testing.MockClock) -> None:
+    async with trio.open_nursery() as nursery:
+        scene = Scene(nursery, SCENARIOS["ready"])
+        scene.simulator = Simulator(scenario=Script(withheld=frozenset(("configResponse",))))
+        report = await probe("localhost", 7497, Options(config=True), network=scene.network)
+        nursery.cancel_scope.cancel()
+    assert report.signature is Signature.SYNC_STALLED
+    assert (report.observation.stalled_request, report.observation.missing_end) == ("reqConfig", "configResponse")
+    assert report.observation.sentence == "reqConfig was never answered in full: configResponse did not come."

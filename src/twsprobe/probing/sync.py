@@ -102,10 +102,12 @@ async def config_stage(run: Run) -> str:
     version = run.observation.server_version or 0
     if version < ServerVersion.CONFIG:
         return f"settings can be read from server version {int(ServerVersion.CONFIG)} on, this connection speaks {version}"
+    run.note(stalled_request="reqConfig", missing_end="configResponse")
     run.sent(await run.open.send("reqConfig", reqId=REQUEST_ID))
     while True:
         for event in await run.events():
             if isinstance(event, Decoded) and event.name == "configResponse":
+                run.note(stalled_request=None, missing_end=None)
                 api = event.fields.get("api") or {}
                 run.settings = judge(api.get("settings") or {}, run.port, run.client_id)
                 problems = sum(finding.verdict in ("problem", "note") for finding in run.settings)

@@ -40,6 +40,10 @@ class ServerVersion(enum.IntEnum):
         member.change, member.api_release = "not a gate that we know", "unknown"
         return member
 
+    def __reduce_ex__(self, protocol: object) -> tuple[type[ServerVersion], tuple[int]]:
+        """Copy and pickle by number; some Pythons would by name, which unlisted members have none to be found under."""
+        return type(self), (int(self),)
+
     V100_PLUS = 100, "length-prefixed messages, the API prefix and a range of versions", ALL_BEFORE
     FRACTIONAL_POSITIONS = 101, "quantities of orders, positions and executions may be fractions", ALL_BEFORE
     PEGGED_TO_BENCHMARK = 102, "orders: pegged-to-benchmark fields, conditions, adjusted orders", ALL_BEFORE
