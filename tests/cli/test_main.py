@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import signal
 import subprocess
@@ -274,6 +275,32 @@ def test_as_a_module_and_as_a_script() -> None:
     assert script.exists()
     done = subprocess.run([script, "probe", "x"], capture_output=True, env=environment(), timeout=PATIENCE, encoding="utf-8", check=False)
     assert (done.returncode, done.stdout, done.stderr) == finished("probe", "x")
+
+
+class Full(io.StringIO):
+    """A stream whose disk is full once all has been written."""
+
+    def flush(self) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize(
+    ("stream", "arguments", "code"),
+    [
+        (io.StringIO(), ["--version"], ExitCode.OK),
+        (io.StringIO(), ["probe", "x"], ExitCode.USAGE),
+        (Full(), ["--version"], ExitCode.IO_FAILED),
+        (None, ["--version"], ExitCode.OK),
+    ],
+)
+def test_a_process_ends_with_the_code(stream: io.StringIO | None, arguments: list[str], code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    codes: list[int] = []
+    monkeypatch.setattr(os, "_exit", codes.append)
+    monkeypatch.setattr(sys, "argv", ["twsprobe", *arguments])
+    monkeypatch.setattr(sys, "stdout", stream)
+    main.main()
+    assert codes == [code]
+    sys.stdout.close()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="has no such pipes")

@@ -65,6 +65,7 @@ def prose(lines: list[str]) -> str:
 def assert_inert(report: ProbeReport) -> None:
     for line in [*whole(report, verbose=True), one_line(report), nagios_line(report, "OK")]:
         assert not live(line, allowed="")
+    assert nagios_line(report, "OK").count("|") == 1, "what stands behind a bar is taken for perfdata"
     found = json.dumps(report.to_dict())
     assert found.isascii()
     assert not live(found, allowed="")
