@@ -70,6 +70,11 @@ async def sync_stage(run: Run) -> str:
     return f"{len(run.sync)} requests answered in full"
 
 
+def counted(messages: int) -> str:
+    """How many messages, in words."""
+    return f"{messages} message{'' if messages == 1 else 's'}"
+
+
 async def sync_step(run: Run, step: Step) -> SyncStep:
     """One request and its answer. Raises PeerClosed."""
     account = run.observation.accounts[0] if run.observation.accounts else ""
@@ -90,8 +95,8 @@ async def sync_step(run: Run, step: Step) -> SyncStep:
     if ended:
         if step.undo is not None:
             run.sent(await run.open.send(step.undo, **fields_of(step.undo, account, False)))
-        return SyncStep(step.request, step.end, True, elapsed, messages, f"{messages} messages, then {step.end}")
-    detail = f"refused with error {refused}" if refused is not None else f"{messages} messages, but no {step.end}"
+        return SyncStep(step.request, step.end, True, elapsed, messages, f"{counted(messages)}, then {step.end}")
+    detail = f"refused with error {refused}" if refused is not None else f"{counted(messages)}, but no {step.end}"
     return SyncStep(step.request, step.end, False, elapsed, messages, detail)
 
 
