@@ -220,7 +220,7 @@ def test_zeros_that_unpack_to_a_gigabyte_are_refused_at_once(tmp_path: Path) -> 
     assert error.reason == "line 1 at byte 0 is longer than 65536 bytes"
 
 
-@settings(max_examples=1000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=100), st.sampled_from([b"", b"{", b"\x1f\x8b\x08\0\0\0\0\0\0\x03", packed(b"{")[:-9]]), st.booleans())
 def test_a_file_of_random_bytes_is_refused(tmp_path: Path, tail: bytes, start: bytes, compressed: bool) -> None:
     path = tmp_path / "x"

@@ -104,7 +104,7 @@ def test_a_failure_says_what_was_seen_why_and_what_to_do(name: str) -> None:
     assert prose([cause.title]) in text
     assert f"What to do {prose([cause.remedy])[:60]}" in text
     heads = {Confidence.PROVEN: "Cause (proven)", Confidence.LIKELY: "Likely cause", Confidence.POSSIBLE: "Possible cause"}
-    assert heads[cause.confidence] in lines
+    assert f"{heads[cause.confidence]}  layer {cause.layer.value}" in lines
     for evidence in cause.evidence:
         assert f"{'+' if evidence.side == 'for' else '-'} {prose([evidence.sentence])}" in text
     for code, said in facts.notices:

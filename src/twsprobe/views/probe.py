@@ -140,7 +140,7 @@ def seen(report: ProbeReport) -> str:
 def likeliest(cause: RankedCause) -> list[Line]:
     """The cause to look at first, and what to do about it."""
     word = {Confidence.PROVEN: "Cause (proven)", Confidence.LIKELY: "Likely cause", Confidence.POSSIBLE: "Possible cause"}[cause.confidence]
-    lines = [Line(word, "", "strong"), *wrapped(cause.title, 2)]
+    lines = [Line(word, f"  layer {cause.layer.value}", "strong"), *wrapped(cause.title, 2)]
     lines += evidence_lines(cause, 2)
     return [*lines, Line("What to do", "", "strong"), *wrapped(cause.remedy, 2)]
 
