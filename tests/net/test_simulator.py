@@ -265,7 +265,7 @@ async def test_requests_that_are_not_served_get_an_error(
         return frame(id.to_bytes(4, "big") + body if version > 200 else b"%d\0%s" % (id, body))
 
     for sent, code, text in (
-        (request(1, b"11\0001\0"), 321, "message 1 is not simulated"),
+        (request(1, b"11\0001\0"), 321, "reqMktData is not served at server version"),
         (request(177, b""), 321, "message 177 is not simulated"),
         (request(8, b"1\0three\0"), 320, "'three' is not int32"),
         (frame(b"?"), 320, "does not begin with a message id"),

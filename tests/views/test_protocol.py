@@ -9,10 +9,12 @@ from tests.wire.oracle import UNICODE, Sampler
 from twsprobe.views.protocol import anchor, effects, filled, protocol_document, table, title
 from twsprobe.wire.codes import CODES
 from twsprobe.wire.events import Decoded
+from twsprobe.wire.fields import Int
 from twsprobe.wire.framing import LENGTH, Direction
 from twsprobe.wire.message import BINARY_ID, PROTOBUF, TEXT, Message, value_paths
 from twsprobe.wire.messages import MESSAGES
 from twsprobe.wire.registry import decode, encode, head, locate
+from twsprobe.wire.tick_types import TICK_TYPES
 from twsprobe.wire.tokens import read_token
 from twsprobe.wire.versions import HIGHEST
 from twsprobe.wire.versions import ServerVersion as V
@@ -24,7 +26,10 @@ CHOICES: dict[str, Sequence[object]] = {
     "order.orderType": ("LMT", "PEG BENCH", "PEGBENCH"),
     "order.scalePriceIncrement": (0.25, 0.0, -1.0, None),
     "order.hedgeType": (None, "D"),
+    "contract.secType": ("BAG", "FUND", "STK"),
+    "version": (1, 5, 6),
 }
+TICKS = {"tickType": (1, 2, 3, 4, 13)}
 Cells = dict[str, str]
 
 
@@ -102,11 +107,18 @@ def read_protobuf(table: list[Cells], data: bytes, inside: str) -> Iterator[str]
         path = f"{inside}{name}" + (f"[{counts[row['pb']]}]" if is_list else "")
         counts[row["pb"]] += 1
         if "[" in kind:
-            yield from read_protobuf(rows(f"Record {kind.partition('[')[2].rstrip(']')}"), token.value, f"{path}.")
+            yield from read_protobuf(rows(f"Record {kind.partition('[')[2].partition(']')[0]}"), token.value, f"{path}.")
         elif is_list and kind.endswith("Int") and isinstance(token.value, bytes):
             yield from (f"{inside}{name}[{number}]" for number in range(sum(byte < 0x80 for byte in token.value)))
+        elif is_list and kind.endswith("Double") and isinstance(token.value, bytes):
+            yield from (f"{inside}{name}[{number}]" for number in range(len(token.value) // 8))
         else:
             yield path
+
+
+def choices(message: Message) -> dict[str, Sequence[object]]:
+    """What a sample of a message chooses from; the type of ticks is a word in their request."""
+    return CHOICES | TICKS if isinstance(message.record.fields.get("tickType"), Int) else CHOICES
 
 
 def gate_sides(message: Message) -> list[int]:
@@ -127,7 +139,7 @@ def decoded(frame: bytes, direction: Direction, version: int) -> Decoded:
 def test_text_is_read_with_the_document_alone(message: Message) -> None:
     for version in gate_sides(message):
         for share in (0.0, 0.5, 0.9):
-            sample = Sampler(f"{message.name} {version} {share}", share, CHOICES, UNICODE)
+            sample = Sampler(f"{message.name} {version} {share}", share, choices(message), UNICODE)
             frame = encode(message.name, message.direction, version, encoding=TEXT, **sample.layout(message.layout(version)))
             event = decoded(frame, message.direction, version)
             expected = {piece.path: event.raw[piece.start : piece.end].decode() for piece in locate(event)}
@@ -141,7 +153,7 @@ def test_text_is_read_with_the_document_alone(message: Message) -> None:
 @pytest.mark.parametrize("message", [message for message in MESSAGES if message.protobuf is not None], ids=title)
 def test_protobuf_is_read_with_the_document_alone(message: Message) -> None:
     for share in (0.0, 0.5, 1.0):
-        values = Sampler(f"{message.name} {share}", share, CHOICES).record(message.record)
+        values = Sampler(f"{message.name} {share}", share, choices(message)).record(message.record)
         frame = encode(message.name, message.direction, HIGHEST, **values)
         event = decoded(frame, message.direction, HIGHEST)
         assert event.encoding == PROTOBUF
@@ -212,6 +224,14 @@ def test_every_gate_and_every_code_has_its_row() -> None:
     assert "510 to 593, others" in listed
     assert {row["code"]: row["severity"] for row in rows("Error codes")}["326"] == "fatal"
     assert {row["code"]: row["from"] for row in rows("Error codes")}["502"] == "local"
+
+
+def test_every_tick_type_has_its_row() -> None:
+    listed = {int(row["type"]): row for row in rows("Tick types")}
+    assert {number: row["name"] for number, row in listed.items()} == {number: kind.name for number, kind in TICK_TYPES.items()}
+    assert (listed[4]["message"], listed[4]["asked"], listed[4]["from"]) == ("[tickPrice]", "", "")
+    assert (listed[48]["message"], listed[48]["asked"]) == ("[tickString]", "233")
+    assert listed[105]["from"] == "225 ODD_LOT_BID_ASK_QUOTES"
 
 
 def test_every_type_of_a_field_is_explained() -> None:

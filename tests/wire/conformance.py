@@ -2,7 +2,9 @@
 
 import importlib
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from enum import Enum
 from typing import Any
 
 from ibapi.order import OrderComboLeg
@@ -11,6 +13,7 @@ from tests.wire.oracle import (
     SHARES,
     UNICODE,
     VERSIONS,
+    Call,
     Sampler,
     described,
     mutated,
@@ -24,10 +27,11 @@ from tests.wire.oracle import (
 )
 from twsprobe.wire.events import Decoded, Undecodable
 from twsprobe.wire.framing import LENGTH, Direction
-from twsprobe.wire.layout import lookup
+from twsprobe.wire.layout import Values, lookup
 from twsprobe.wire.message import BINARY_ID, PROTOBUF, PROTOBUF_OFFSET, TEXT, Message, value_paths
 from twsprobe.wire.protobuf import Many, Nested, Record
 from twsprobe.wire.registry import BY_NAME, decode, encode, head, reencode
+from twsprobe.wire.tokens import FIXED32, LENGTH_DELIMITED, VARINT, UnknownField
 from twsprobe.wire.versions import HIGHEST
 
 Choices = Mapping[str, Sequence[object]]
@@ -41,9 +45,19 @@ ATTRIBUTES = {
     "shortSalesSlot": "shortSaleSlot",
     "type": "condType",
     "SoftDollarTier.value": "val",
+    "WAP": "wap",
+    "NewsProvider.providerCode": "code",
+    "NewsProvider.providerName": "name",
+    "FamilyCode.accountId": "accountID",
+    "FamilyCode.familyCode": "familyCodeStr",
+    "IneligibilityReason.id": "id_",
+    "puttable": "putable",
+    "bondNotes": "notes",
+    "fundMinimumSubsequentPurchase": "fundSubsequentMinimumPurchase",
 }
 # What the official client reads over in text.
-FORGOTTEN = {"firstTrailStopPrice", "sharesAllocation", "faProfile", "eTradeOnly", "firmQuoteOnly", "nbboPriceCap"}
+FORGOTTEN = {"firstTrailStopPrice", "sharesAllocation", "faProfile", "eTradeOnly", "firmQuoteOnly", "nbboPriceCap", "hasGaps", "isL2"}
+FORGOTTEN |= {"mdSizeMultiplier", "sizeMinTick"}
 
 # What the official Python client reads differently from what TWS means, and what the samples therefore leave out or allow for.
 OFFICIAL_BUGS = {
@@ -78,11 +92,17 @@ def differences(ours: Any, theirs: Any, path: str) -> list[str]:
             if name not in FORGOTTEN
             for found in differences(value, getattr(theirs, attribute(theirs, name)), f"{path}.{name}")
         ]
+    if isinstance(ours, list) and isinstance(theirs, set):
+        return [] if set(ours) == theirs else [f"{path}: {ours!r} is {theirs!r} there"]
     if isinstance(ours, list):
         pairs = enumerate(zip(ours, theirs or (), strict=True))
         return [found for index, (value, element) in pairs for found in differences(value, element, f"{path}[{index}]")]
     if isinstance(theirs, OrderComboLeg):
         theirs = theirs.price
+    elif isinstance(theirs, Enum):
+        theirs = "" if theirs.value[0] == "None" else theirs.value[0]
+    elif isinstance(theirs, float) and isinstance(ours, Decimal):
+        ours = float(ours)
     elif isinstance(theirs, str):
         theirs = float(theirs) if isinstance(ours, float) else theirs.encode("utf-16", "surrogatepass").decode("utf-16")
     if isinstance(theirs, int) and isinstance(ours, str):
@@ -115,6 +135,53 @@ def check_text(name: str, arguments: Sequence[str], choices: Choices, alphabet: 
                 found = lookup(ours, path.split(".")) if path else {key: ours[key] for key in ours if key != "version"}
                 assert differences(found, argument, path) == [], (version, kind)
     return len(versions) * len(SHARES)
+
+
+def check_calls(name: str, expected: Callable[[Values, int], list[Call]], choices: Choices) -> int:
+    """The same for a message of which the official client makes calls of another form: ``expected`` has our values as their arguments."""
+    message = BY_NAME[Direction.TO_CLIENT, name]
+    versions = [version for version in VERSIONS if version >= message.since]
+    for version in versions:
+        for kind, share in SHARES.items():
+            values = Sampler(f"{name} {version} {kind}", share, choices).layout(message.layout(version))
+            data = encode(name, Direction.TO_CLIENT, version, encoding=TEXT, **values)
+            ours = decoded(data, Direction.TO_CLIENT, version).fields
+            assert contained(values, ours) == []
+            found = received(data, version)
+            assert found.left == []
+            for our_call, their_call in zip(expected(ours, version), found.calls, strict=True):
+                assert our_call.name == their_call.name
+                pairs = zip(our_call.arguments, their_call.arguments, strict=True)
+                assert [line for ours, theirs in pairs for line in differences(ours, theirs, their_call.name)] == [], (version, kind)
+    return len(versions) * len(SHARES)
+
+
+def check_unknown_fields(message: Message, rounds: int = 12) -> int:
+    """Protobuf fields that no schema has are kept, named and written back, wherever they are; says how many samples that were."""
+    for turn in range(rounds):
+        values = Sampler(f"{message.name} {turn}", 0.8).record(message.record)
+        grown, places = grow(values, f"{message.name} {turn}")
+        data = encode(message.name, message.direction, HIGHEST, **grown)
+        event = decode(data[LENGTH.size :], message.direction, HIGHEST)
+        assert isinstance(event, Decoded)
+        assert event.fields == grown
+        assert len(event.anomalies) == places
+        assert all("is not in our schema" in anomaly for anomaly in event.anomalies)
+        assert reencode(event) == data
+    return rounds
+
+
+def grow(values: Values, seed: str) -> tuple[Values, int]:
+    """Values with an unknown field in every record, and how many records there are."""
+    fields = [UnknownField(VARINT, 7)], [UnknownField(LENGTH_DELIMITED, seed.encode()), UnknownField(FIXED32, b"\x01\x02\x03\x04")]
+    grown: Values = {}
+    places = 1
+    for name, value in values.items():
+        inner = [grow(element, seed) for element in (value if isinstance(value, list) else [value]) if isinstance(element, dict)]
+        places += sum(count for _, count in inner)
+        records = [element for element, _ in inner]
+        grown[name] = value if not records else records if isinstance(value, list) else records[0]
+    return grown | {"#1999": fields[len(seed) % 2]}, places
 
 
 def contained(values: Any, ours: Any, path: str = "") -> list[str]:

@@ -100,6 +100,8 @@ class Maker:
             return Decimal(draw.choice((*DECIMALS, f"{draw.randint(-(10**12), 10**12)}E{draw.randint(-9, 3)}")))
         if isinstance(leaf, fields.String):
             return "".join(draw.choices(STRINGS, k=draw.choice((1, 1, 3))))
+        if isinstance(leaf, fields.TagValues):
+            return [{"tag": draw.choice(STRINGS[1:]), "value": draw.choice(STRINGS)} for _ in range(draw.randint(1, 3))]
         raise TypeError(f"no values for {leaf!r}: tell Maker.scalar")
 
     def record(self, record: Record, version: int = HIGHEST) -> Values:

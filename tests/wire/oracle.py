@@ -118,6 +118,7 @@ def sent(server_version: int, request: str, *arguments: object) -> bytes:
     client = EClient(recorder)
     client.serverVersion_, client.conn = server_version, connection
     client.setConnState(EClient.CONNECTED)
+    client.extraAuth = True
     getattr(client, request)(*arguments)
     assert recorder.calls == []
     (frame,) = connection.frames
@@ -143,6 +144,7 @@ class Sampler:
     """Makes up values: ``share`` of them are set, text is of ``alphabet``.
 
     ``choices`` overrules what a type would give, by path (``order.conditions[].type``); such a value is always set, unless None is chosen.
+    A record of a protobuf form is left out where None is chosen, and made up where anything else is.
     """
 
     seed: str
@@ -193,7 +195,8 @@ class Sampler:
             if leaf.number is None:
                 continue
             if isinstance(leaf, (Nested, Many)):
-                if self.random.random() < self.share:
+                chosen = self.choices.get(path, ()) if isinstance(leaf, Nested) else ()
+                if self.random.choice(chosen) is not None if chosen else self.random.random() < self.share:
                     values[name] = self.compound(leaf, path)
             else:
                 self.put(values, (name,), leaf, path)
@@ -236,7 +239,14 @@ class Sampler:
             (fields.Double, lambda: draw.choice((1e4, 1e4, -1.0, 1e-9, 1e22)) * (draw.random() + 0.1)),
             (fields.Decimal, lambda: Decimal(draw.randint(-(10**12), 10**12)).scaleb(draw.choice((0, 0, -2, -8, 3)))),
             (fields.String, lambda: "".join(draw.choices(self.alphabet, k=draw.randint(1, 12)))),
+            (fields.TagValues, self.tag_values),
         )
+
+    def tag_values(self) -> list[Values]:
+        """Tags and values for a text field, which has no way to write some characters."""
+        alphabet = self.alphabet.replace(";", "").replace("=", "")
+        made = ["".join(self.random.choices(alphabet, k=6)) for _ in range(2 * self.random.randint(1, 3))]
+        return [{"tag": tag, "value": value} for tag, value in zip(sorted(made[::2]), made[1::2], strict=True)]
 
 
 SCALARS = {1: fields.Double, 3: fields.Long, 5: fields.Int, 8: fields.Bool, 9: fields.String}

@@ -18,14 +18,17 @@ from twsprobe.wire.fields import (
     Leaf,
     Long,
     Reading,
+    SpelledOutDouble,
     SpelledOutInt,
     String,
+    TagValues,
 )
 from twsprobe.wire.message import TEXT
 from twsprobe.wire.tokens import FIXED32, FIXED64, LENGTH_DELIMITED, MAX_FIELDS, VARINT, Malformed
 from twsprobe.wire.versions import ServerVersion
 
-LEAVES: list[Leaf] = [Int(), SpelledOutInt(), Long(), Bool(), Conjunction(), Double(), Decimal(), String(), EscapedString()]
+LEAVES: list[Leaf] = [Int(), SpelledOutInt(), Long(), Bool(), Conjunction(), Double(), SpelledOutDouble(), Decimal(), String()]
+LEAVES += [EscapedString(), TagValues()]
 DOUBLE = Struct("<d")
 MINUS = 2**64
 
@@ -62,6 +65,9 @@ READ: list[tuple[Leaf, str, Any, str | None]] = [
     (Double(), "", None, None),
     (Double(), "1.7976931348623157E308", None, ""),
     (Double(), "1.7976931348623157e+308", None, ""),
+    (SpelledOutDouble(), "1.7976931348623157E308", None, "1.7976931348623157e+308"),
+    (SpelledOutDouble(), "", None, "1.7976931348623157e+308"),
+    (SpelledOutDouble(), "0.5", 0.5, None),
     (Double(), "1.50", 1.5, "1.5"),
     (Double(), "1e-05", 1e-05, None),
     (Double(), "1E22", 1e22, "1e+22"),
@@ -75,6 +81,7 @@ READ: list[tuple[Leaf, str, Any, str | None]] = [
     (Decimal(), "9223372036854775807", None, ""),
     (Decimal(), "-9223372036854775808", None, ""),
     (Decimal(), "1.7976931348623157E308", None, ""),
+    (Decimal(), "170141183460469231731687303715884105727", None, ""),
     (Decimal(), "1.50", D("1.50"), None),
     (Decimal(), "1E+3", D("1E+3"), None),
     (Decimal(), "1e3", D("1E+3"), "1E+3"),
@@ -83,6 +90,10 @@ READ: list[tuple[Leaf, str, Any, str | None]] = [
     (String(), "", "", None),
     (String(), "2147483647", "2147483647", None),
     (String(), r"\u00e9", r"\u00e9", None),
+    (TagValues(), "", None, None),
+    (TagValues(), ";;", None, ""),
+    (TagValues(), "a=1;b=;", [{"tag": "a", "value": "1"}, {"tag": "b", "value": ""}], None),
+    (TagValues(), "a=b=c;=;d", [{"tag": "a", "value": "b=c"}, {"tag": "", "value": ""}, {"tag": "d"}], "a=b=c;=;d;"),
     (EscapedString(), "", "", None),
     (EscapedString(), r"B\u00F6rse", "Börse", r"B\u00f6rse"),
     (EscapedString(), "Börse", "Börse", r"B\u00f6rse"),
@@ -103,6 +114,7 @@ REFUSED_TEXT: list[tuple[Leaf, tuple[str, ...]]] = [
     (Decimal(), (*NO_NUMBERS, "nan", "Infinity", "sNaN", "1e9999999999999999999")),
 ]
 LARGE = 10**5000
+UNJOINABLE = [[{"tag": tag, "value": value}] for tag, value in (("a;", ""), ("a=b", ""), ("a", ";"), ("a", "\0"))]
 REFUSED_VALUES: list[tuple[Leaf, tuple[Any, ...]]] = [
     (Int(), ("1", 1.0, D(1), [], {}, b"1", 2**63, -(2**63) - 1, LARGE)),
     (Long(), ("1", 1.0, 2**63, LARGE)),
@@ -112,6 +124,7 @@ REFUSED_VALUES: list[tuple[Leaf, tuple[Any, ...]]] = [
     (Decimal(), (1.5, True, "x", "nan", "", D("Infinity"), D("sNaN"), b"1", [], LARGE, "1_0", "\uff11")),
     (String(), (1, b"a", [], "a\0b", "\ud800", "\udc80")),
     (EscapedString(), (1, b"a", [], "\ud800", "a\udc80")),
+    (TagValues(), (1, "a=1;", ["a"], [{}], [{"tag": 1}], [{"tag": "a", "value": 1}], [{"tag": "a", "x": "1"}], [{"tag": ""}], *UNJOINABLE)),
 ]
 # What protobuf holds, and the value; the same is written back unless another is given.
 WIRE: list[tuple[Leaf, Any, Any, Any]] = [
@@ -294,6 +307,11 @@ def test_fields_are_counted() -> None:
     with pytest.raises(Malformed, match="has more than 1,000,000 fields") as caught:
         reading.count("a", 7)
     assert (caught.value.field, caught.value.offset) == ("a", 7)
+
+
+def test_more_tags_than_a_message_may_have_fields_are_refused() -> None:
+    with pytest.raises(Malformed, match="is not list of tags and values"):
+        TagValues().read(b"a;" * (MAX_FIELDS + 1), "a", 0)
 
 
 def test_a_leaf_without_a_form_refuses_everything() -> None:

@@ -36,6 +36,7 @@ CALLBACKS = {
     "orderStatus": "orderId status filled remaining avgFillPrice permId parentId lastFillPrice clientId whyHeld mktCapPrice",
     "openOrder": "orderId contract order orderState",
     "openOrderEnd": "",
+    "orderBound": "permId clientId orderId",
     "completedOrder": "contract order orderState",
     "completedOrdersEnd": "",
 }
@@ -43,6 +44,7 @@ SCHEMAS = {
     "orderStatus": "OrderStatus",
     "openOrder": "OpenOrder",
     "openOrderEnd": "OpenOrdersEnd",
+    "orderBound": "OrderBound",
     "completedOrder": "CompletedOrder",
     "completedOrdersEnd": "CompletedOrdersEnd",
     "reqOpenOrders": "OpenOrdersRequest",
@@ -239,6 +241,13 @@ def test_completed_orders_need_their_version(name: str) -> None:
         encode(name, BY_NAME[name].direction, V.COMPLETED_ORDERS - 1)
 
 
+def test_binding_needs_its_version() -> None:
+    fields = {"permId": 2**40, "clientId": 0, "orderId": -7}
+    assert text_of("orderBound", V.API_BIND_ORDER, **fields) == ["1099511627776", "0", "-7"]
+    with pytest.raises(EncodeError, match=r"needs server version 144 \(API_BIND_ORDER\)"):
+        encode("orderBound", TO_CLIENT, V.API_BIND_ORDER - 1)
+
+
 def test_a_request_that_came_too_early_is_still_written_back() -> None:
     payload = b"99\0001\0"  # the official client does not look at the version
     event = decode(payload, Direction.TO_SERVER, V.COMPLETED_ORDERS - 1)
@@ -249,7 +258,7 @@ def test_a_request_that_came_too_early_is_still_written_back() -> None:
 @pytest.mark.parametrize(
     ("name", "gate"),
     [(name, V.PROTOBUF_PLACE_ORDER) for name in ("orderStatus", "openOrder", "openOrderEnd")]
-    + [(name, V.PROTOBUF_COMPLETED_ORDER) for name in ("completedOrder", "completedOrdersEnd", *REQUESTS)],
+    + [(name, V.PROTOBUF_COMPLETED_ORDER) for name in ("orderBound", "completedOrder", "completedOrdersEnd", *REQUESTS)],
 )
 def test_from_which_version_it_is_protobuf(name: str, gate: V) -> None:
     assert (BY_NAME[name].encoding(gate - 1), BY_NAME[name].encoding(gate)) == ("text", "protobuf")

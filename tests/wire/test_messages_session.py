@@ -39,6 +39,7 @@ SCHEMAS = {
     "error": ("ErrorMessage", V.PROTOBUF),
     "reqIds": ("IdsRequest", V.PROTOBUF_REST_MESSAGES_3),
     "reqManagedAccts": ("ManagedAccountsRequest", V.PROTOBUF_ACCOUNTS_POSITIONS),
+    "setServerLogLevel": ("SetServerLogLevelRequest", V.PROTOBUF_REST_MESSAGES_3),
     "reqCurrentTime": ("CurrentTimeRequest", V.PROTOBUF_REST_MESSAGES_3),
     "currentTime": ("CurrentTime", V.PROTOBUF_REST_MESSAGES_3),
     "reqCurrentTimeInMillis": ("CurrentTimeInMillisRequest", V.PROTOBUF_REST_MESSAGES_3),
@@ -46,6 +47,7 @@ SCHEMAS = {
 }
 REQUESTS = (
     ("reqIds", "numIds", (1,)),
+    *(("setServerLogLevel", "logLevel", (level,)) for level in (*range(-5, 15), 2**31 - 2)),
     ("reqManagedAccts", "", ()),
     ("reqCurrentTime", "", ()),
     ("reqCurrentTimeInMillis", "", ()),

@@ -15,7 +15,7 @@ RECORDINGS = Path(__file__).parents[3] / "shared" / "real-sessions"
 SESSIONS = ("account-summary", "contract-error", "historical-bars")
 
 # The client of the recordings is no official one: it ends these requests with one more, empty, field than they have.
-WORDY_REQUESTS = {"reqAccountSummary", "reqMarketDataType"}
+WORDY_REQUESTS = {"reqAccountSummary", "reqContractDetails", "reqHistoricalData", "reqMarketDataType"}
 ONE_MORE = ("1 text field behind the last known one",)
 
 
@@ -81,6 +81,25 @@ def test_an_account_summary_is_read() -> None:
     assert summary[0] == {"version": 1, "reqId": -10, "account": "DU1234567", "tag": "AccountType", "value": "INDIVIDUAL", "currency": ""}
     assert summary[-1]["value"] == "867613.74"
     assert found[-1].name == "accountSummaryEnd"
+
+
+def test_a_contract_is_read() -> None:
+    found = {event.name: event.fields for event in events("historical-bars") if isinstance(event, Decoded)}
+    contract, details = found["contractDetails"]["contract"], found["contractDetails"]["contractDetails"]
+    assert (contract["conId"], contract["lastTradeDateOrContractMonth"], contract["multiplier"]) == (559753506, "20240430-17:10:00", "2000")
+    assert (details["longName"], details["contractMonth"], details["underSecType"]) == ("MILK CLASS III INDEX", "202404", "IND")
+    assert (str(details["minTick"]), details["evMultiplier"], details["aggGroup"]) == ("0.01", None, None)
+    assert (details["realExpirationDate"], str(details["suggestedSizeIncrement"])) == ("20240501", "1")
+    assert found["contractDetailsEnd"]["reqId"] == found["reqContractDetails"]["reqId"]
+
+
+def test_bars_are_read() -> None:
+    found = {event.name: event.fields for event in events("historical-bars") if isinstance(event, Decoded)}
+    request, answer = found["reqHistoricalData"], found["historicalData"]
+    assert (request["contract"]["localSymbol"], request["duration"], request["whatToShow"]) == ("DCJ4", "5 D", "TRADES")
+    assert (answer["reqId"], answer["endDateStr"]) == (request["reqId"], request["endDateTime"])
+    assert [bar["date"] for bar in answer["historicalDataBars"]] == ["20240318", "20240319", "20240320", "20240321", "20240322"]
+    assert all(bar["low"] <= bar["WAP"] <= bar["high"] and bar["barCount"] > 300 for bar in answer["historicalDataBars"])
 
 
 def test_the_sessions_are_the_same_byte_by_byte() -> None:

@@ -20,6 +20,7 @@ from twsprobe.wire.handshake import PREFIX, greeting, offer
 from twsprobe.wire.message import BINARY_ID, PROTOBUF_OFFSET, Message
 from twsprobe.wire.messages import MESSAGES
 from twsprobe.wire.protobuf import Many, Nested, Record
+from twsprobe.wire.tick_types import TICK_TYPES
 from twsprobe.wire.tokens import FIXED64, LENGTH_DELIMITED, VARINT
 from twsprobe.wire.versions import HIGHEST, LOWEST, ServerVersion
 
@@ -100,7 +101,7 @@ TEXT = r"""
 
 - A field is its characters and a NUL, the last one too. Fields have neither names nor types on the wire: one too many or too few
   shifts all that follow.
-- **Not given is empty**, in every type. For the same thing TWS also writes the largest number of the type: {max_int}, in 64 bits
+- **Not given is empty**, in every type. For the same thing TWS and clients also write the largest number of the type: {max_int}, in 64 bits
   {max_long}, in floating point 1.7976931348623157E308, and in a decimal any of
   {unset_decimals}.
   Read none of them as a number.
@@ -147,6 +148,14 @@ A message that holds records in protobuf has a second table that says where, and
 TWS sends protobuf to the client are likely: clients go by the frame.
 """
 
+TICKS = """
+## Tick types
+
+What the value is, by the `tickType` of [[tickPrice]], [[tickSize]], [[tickOptionComputation]], [[tickGeneric]], [[tickString]] and
+[[tickEFP]]. Names are those of IBKR's clients. A type with a number under `asked` comes when the `genericTickList` of [[reqMktData]] has
+that number, others come unasked. The messages and these numbers are likely: IBKR's documentation and public clients have them so.
+"""
+
 GATES = """
 ## Server versions
 
@@ -167,7 +176,7 @@ def protocol_document() -> str:
     """The whole document, with LF line ends."""
     parts = [filled(prose) for prose in (SESSION, FRAMES, TEXT, PROTOBUF, READING)]
     parts += [type_section(), *message_sections(), *record_sections()]
-    parts += [filled(GATES), gate_table(), filled(ERROR_CODES), code_table()]
+    parts += [filled(TICKS), tick_table(), filled(GATES), gate_table(), filled(ERROR_CODES), code_table()]
     body = "\n\n".join(part.strip() for part in parts)
     return f"{filled(INTRODUCTION).strip()}\n\n{contents(body)}\n\n{body}\n\n{references()}\n"
 
@@ -212,8 +221,20 @@ def contents(body: str) -> str:
 
 def references() -> str:
     """Where links to messages and records go: ``[openOrder]`` and ``[Contract]`` are all that stands in the text."""
-    headings = {message.name: title(message) for message in MESSAGES} | {name: f"Record {name}" for name in inner_records()}
+    headings = {message.name: title(message) for message in MESSAGES}
+    headings |= {name: f"Record {name}" for name in inner_records() if not is_also_a_message(name)}
     return "\n".join(f"[{name}]: #{anchor(heading)}" for name, heading in headings.items())
+
+
+def is_also_a_message(name: str) -> bool:
+    """Whether a record and a message have the same name but for capitals, which labels of links do not tell apart."""
+    return name.casefold() in {message.name.casefold() for message in MESSAGES}
+
+
+def record_link(record: Record) -> str:
+    """The name of a record, as a link."""
+    name = record.type_name
+    return f"[{name}](#{anchor(f'Record {name}')})" if is_also_a_message(name) else f"[{name}]"
 
 
 def session_samples() -> str:
@@ -289,9 +310,9 @@ def escaped(text: str) -> str:
 def type_words(leaf: Leaf) -> str:
     """The name of a type, as a link where it is a record."""
     if isinstance(leaf, Nested):
-        return f"[{leaf.record.type_name}]"
+        return record_link(leaf.record)
     if isinstance(leaf, Many):
-        return f"list of {f'[{leaf.record.type_name}]' if leaf.record is not None else type(leaf.leaf).__name__}"
+        return f"list of {record_link(leaf.record) if leaf.record is not None else type(leaf.leaf).__name__}"
     return type(leaf).__name__
 
 
@@ -377,6 +398,22 @@ def type_section() -> str:
         for kind in sorted(kinds, key=lambda kind: kind.__name__)
     ]
     return "### Types\n\n" + table(("type", "wire type in protobuf", "not given, in text", "values"), rows)
+
+
+def tick_table() -> str:
+    """The types of ticks."""
+    rows = [
+        (
+            str(kind.number),
+            kind.name,
+            f"[{kind.message}]",
+            str(kind.asked or ""),
+            "" if kind.since == LOWEST else gate_words(kind.since),
+            kind.meaning,
+        )
+        for kind in TICK_TYPES.values()
+    ]
+    return table(("type", "name", "message", "asked", "from", "meaning"), rows)
 
 
 def gate_table() -> str:

@@ -7,15 +7,25 @@ may come in any split; the events of one direction do not depend on it, but for 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twsprobe.wire.events import Event, Greeted, SyncLost, Undecodable, Unknown
 from twsprobe.wire.framing import LENGTH, SHOWN_WHEN_LOST, Direction, Frame, Framer, Lost
 from twsprobe.wire.handshake import PREFIX, frame, read_greeting, read_offer
 
 
-class Conversation:
-    """One connection's two streams. ``server_version`` is None until the server has answered, and after a redirect."""
+Wanted = Callable[[Direction, int | None], bool]
+"""Says by its direction and id whether a message is worth decoding; the id is None where it is unreadable."""
 
-    def __init__(self) -> None:
+
+class Conversation:
+    """One connection's two streams. ``server_version`` is None until the server has answered, and after a redirect.
+
+    With ``wanted``, messages that it says no to are passed over once their id has been read: they are in no event.
+    """
+
+    def __init__(self, wanted: Wanted | None = None) -> None:
+        self._wanted = wanted
         self.server_version: int | None = None
         self._framers = {Direction.TO_CLIENT: Framer(), Direction.TO_SERVER: Framer(len(PREFIX))}
         self._opening = bytearray()
@@ -52,7 +62,8 @@ class Conversation:
             self._prefixed = True
             data = bytes(self._opening[len(PREFIX) :])
             self._opening.clear()
-        return [self._event(direction, found) for found in self._framers[direction].feed(data)]
+        events = (self._event(direction, found) for found in self._framers[direction].feed(data))
+        return [event for event in events if event is not None]
 
     def end(self, direction: Direction) -> list[Event]:
         """Nothing more comes in a direction: the event of a frame, or of an opening, that never became whole. Given once."""
@@ -67,7 +78,7 @@ class Conversation:
         self._lost[event.direction] = event
         return event
 
-    def _event(self, direction: Direction, found: Frame | Lost) -> Event:
+    def _event(self, direction: Direction, found: Frame | Lost) -> Event | None:
         if isinstance(found, Lost):
             return self._lose(SyncLost(direction, found.reason, found.data, found.offset))
         if direction is Direction.TO_SERVER and not self._offered:
@@ -84,8 +95,10 @@ class Conversation:
             return self._greet(greeted)
         if self.server_version is None:
             return Unknown(direction, None, None, None, "came before the server version was known", found.payload, found.offset)
-        from twsprobe.wire.registry import decode
+        from twsprobe.wire.registry import decode, head
 
+        if self._wanted is not None and not self._wanted(direction, head(found.payload, self.server_version).id):
+            return None
         return decode(found.payload, direction, self.server_version)._replace(offset=found.offset)
 
     def _greet(self, greeted: Greeted) -> Greeted:

@@ -105,7 +105,7 @@ def resolve(record: Record, prefix: tuple[str, ...], parts: tuple[Part, ...]) ->
             many = record.leaf(path)
             if not isinstance(many, Many):
                 raise KeyError(f"{'.'.join(path)} is not a repeated field")
-            nodes.append(Repetition(path, resolve(many.record, (), part.parts) if many.record else (), many.leaf))
+            nodes.append(Repetition(path, resolve(many.record, (), part.parts) if many.record else (), many.leaf, many.record))
     return nodes
 
 

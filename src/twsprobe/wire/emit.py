@@ -54,6 +54,10 @@ class Source:
         """The expression that turns a piece into a value."""
         if isinstance(leaf, String) and not isinstance(leaf, EscapedString):
             return text
+        if not leaf.shareable:
+            name = f"read_{type(leaf).__name__}"
+            self.names[name] = type(leaf)().from_text
+            return f"{name}({text})"
         name = f"cache_{type(leaf).__name__}"
         self.names.setdefault(name, Cache(type(leaf)().from_text))
         return f"{name}[{text}]"

@@ -15,7 +15,7 @@ import math
 import re
 from struct import Struct
 from struct import error as StructError
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, NoReturn
 
 from construct import Construct
 
@@ -25,7 +25,9 @@ from twsprobe.wire.versions import ServerVersion
 
 DOUBLE = Struct("<d")
 MAX_INT, MAX_LONG, MAX_DOUBLE = 2**31 - 1, 2**63 - 1, 1.7976931348623157e308
-UNSET_DECIMALS = frozenset({str(MAX_INT), str(MAX_LONG), str(-MAX_LONG - 1), "1.7976931348623157E308", "1.7976931348623157e+308"})
+UNSET_DECIMALS = frozenset(
+    {str(MAX_INT), str(MAX_LONG), str(-MAX_LONG - 1), str(2**127 - 1), "1.7976931348623157E308", "1.7976931348623157e+308"}
+)
 
 
 def number_text(text: str) -> str:
@@ -45,6 +47,8 @@ class Leaf(Construct):
     type_name: ClassVar[str]
     blank: ClassVar[str] = ""
     """What text holds for None."""
+    shareable: ClassVar[bool] = True
+    """Whether a value cannot be changed, so that whoever reads the same text may get the same object."""
 
     def __init__(self, number: int | None = None, meaning: str = "", since: ServerVersion | None = None) -> None:
         super().__init__()
@@ -239,6 +243,12 @@ class Double(Leaf):
         return float(value)
 
 
+class SpelledOutDouble(Double):
+    """A floating-point number that text spells out as 1.7976931348623157e+308 when it is unset; most others are left empty."""
+
+    blank = repr(MAX_DOUBLE)
+
+
 class Decimal(Leaf):
     """An exact decimal number, written out in both encodings."""
 
@@ -285,6 +295,36 @@ class String(Leaf):
 
     def to_wire(self, value: Any) -> bytes:
         return String.to_text(self, value).encode("utf-8")
+
+
+class TagValues(Leaf):
+    """Tags and values in one text field, ``tag=value;`` for each; there is no way to write a ``;``, or a ``=`` in a tag."""
+
+    wire_type, type_name = LENGTH_DELIMITED, "list of tags and values"
+    shareable = False
+
+    def from_text(self, text: str) -> list[dict[str, str]] | None:
+        if text.count(";") > MAX_FIELDS:
+            raise ValueError(text)
+        found = []
+        for tag, equals, value in (part.partition("=") for part in text.split(";") if part):
+            found.append({"tag": tag, "value": value} if equals else {"tag": tag})
+        return found or None
+
+    def to_text(self, value: Any) -> str:
+        text = "".join(self.part_of(**element) for element in value)
+        if (self.from_text(text) or []) != [{name: held for name, held in element.items() if held is not None} for element in value]:
+            raise ValueError(value)
+        return text
+
+    def to_wire(self, value: Any) -> NoReturn:
+        raise TypeError(value)  # protobuf has each of them in a record
+
+    @staticmethod
+    def part_of(tag: Any, value: Any = None) -> str:
+        if not isinstance(tag, str) or not isinstance(value, str | None):
+            raise TypeError(tag, value)
+        return f"{tag};" if value is None else f"{tag}={value};"
 
 
 PAIR = r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})"

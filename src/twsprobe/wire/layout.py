@@ -216,12 +216,13 @@ class Repetition(Node):
 
     count = Int(None, "how many follow")
 
-    def __init__(self, path: tuple[str, ...], nodes: Sequence[Node], leaf: Leaf | None) -> None:
+    def __init__(self, path: tuple[str, ...], nodes: Sequence[Node], leaf: Leaf | None, record: Any = None) -> None:
         super().__init__()
-        self.path, self.nodes, self.leaf, self.dotted = path, tuple(nodes), leaf, ".".join(path)
+        self.path, self.nodes, self.leaf, self.dotted, self.record = path, tuple(nodes), leaf, ".".join(path), record
 
     def at(self, version: int) -> list[Node]:
-        return [Repetition(self.path, fold(self.nodes, version), self.leaf.at(version) if self.leaf is not None else None)]
+        leaf = self.leaf.at(version) if self.leaf is not None else None
+        return [Repetition(self.path, fold(self.nodes, version), leaf, self.record)]
 
     def _parse(self, stream: Any, context: Any, path: str) -> Any:
         here = joined(path, self.dotted)

@@ -7,6 +7,7 @@ big-endian number, and its value tells the encoding of what follows: above 200 t
 
 from __future__ import annotations
 
+from collections.abc import Container
 from struct import Struct
 from typing import Any
 
@@ -150,9 +151,8 @@ class Message:
             raise Malformed("has no text form", "", 0)
         self.record.check({name: value for name, value in values.items() if name != "version"}, "")
         self.layout(server_version)._build(dict(values), writer, None, "")
-        for path in value_paths(values, ""):
-            if path not in writer.pieces:
-                raise Malformed(f"has no place in the text form at server version {server_version}", path, 0)
+        for path in value_paths(values, "", writer.pieces):
+            raise Malformed(f"has no place in the text form at server version {server_version}", path, 0)
         if like is not None:
             head = like.raw[: like.start]
         else:
@@ -161,12 +161,14 @@ class Message:
         return head + (body if tail is None else body.removesuffix(b"\0") + tail)
 
 
-def value_paths(values: Any, path: str) -> list[str]:
-    """The paths of the values that are set, as layouts spell them."""
+def value_paths(values: Any, path: str, written: Container[str] = ()) -> list[str]:
+    """The paths of the values that are set, as layouts spell them, but for those that are ``written`` or inside what is."""
+    if path in written:
+        return []
     if isinstance(values, dict):
-        return [found for name, value in values.items() for found in value_paths(value, f"{path}.{name}" if path else name)]
+        return [found for name, value in values.items() for found in value_paths(value, f"{path}.{name}" if path else name, written)]
     if isinstance(values, (list, tuple)):
-        return [found for index, value in enumerate(values) for found in value_paths(value, f"{path}[{index}]")]
+        return [found for index, value in enumerate(values) for found in value_paths(value, f"{path}[{index}]", written)]
     return [] if values is None or values == "" else [path]
 
 

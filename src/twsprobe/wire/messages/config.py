@@ -1,4 +1,4 @@
-"""The settings of TWS, as it tells them. A setting that is absent is not known, which is not the same as off."""
+"""The settings of TWS, read and written. A setting that is absent is not known or not to be changed, which is not the same as off."""
 
 from __future__ import annotations
 
@@ -97,6 +97,31 @@ CONFIG_RESPONSE = Record(
     "api" / Nested(API_CONFIG, 4, "the settings for clients"),
     "orders" / Nested(ORDERS_CONFIG, 5, "the settings for orders"),
 )
+UPDATE_CONFIG_WARNING = Record(
+    "UpdateConfigWarning",
+    "messageId" / Int(1, "which warning it is"),
+    "title" / String(2, "the title of the warning"),
+    "message" / String(3, "what the change would do, for people"),
+)
+UPDATE_CONFIG_REQUEST = Record(
+    "UpdateConfigRequest",
+    "reqId" / Int(1, "the id that the answer will carry"),
+    "lockAndExit" / Nested(LOCK_AND_EXIT, 2, "when TWS is to log off"),
+    "messages" / Many(MESSAGE_SETTING, 3, "message boxes to be switched on or off"),
+    "api" / Nested(API_CONFIG, 4, "the settings for clients"),
+    "orders" / Nested(ORDERS_CONFIG, 5, "the settings for orders"),
+    "acceptedWarnings" / Many(UPDATE_CONFIG_WARNING, 6, "the warnings of an earlier answer, without which TWS changes nothing"),
+    "resetAPIOrderSequence" / Bool(7, "whether order ids begin anew"),
+)
+UPDATE_CONFIG_RESPONSE = Record(
+    "UpdateConfigResponse",
+    "reqId" / Int(1, "the request that this answers"),
+    "status" / String(2, "how it went; the vocabulary is not public"),
+    "message" / String(3, "how it went, for people"),
+    "changedFields" / Many(String(), 4, "the settings that were changed"),
+    "errors" / Many(String(), 5, "what was refused, and why"),
+    "warnings" / Many(UPDATE_CONFIG_WARNING, 6, "what is to be accepted before anything is changed"),
+)
 CONFIG_REQUEST = Record("ConfigRequest", "reqId" / Int(1, "the id that the answer will carry"))
 
 MESSAGES = (
@@ -119,5 +144,25 @@ MESSAGES = (
         None,
         since=V.CONFIG,
         protobuf=V.CONFIG,
+    ),
+    Message(
+        "updateConfig",
+        109,
+        TO_SERVER,
+        "Changes settings of TWS, for all its clients; answered by updateConfigResponse.",
+        UPDATE_CONFIG_REQUEST,
+        None,
+        since=V.UPDATE_CONFIG,
+        protobuf=V.UPDATE_CONFIG,
+    ),
+    Message(
+        "updateConfigResponse",
+        111,
+        TO_CLIENT,
+        "What became of a change of settings. A change that raises warnings waits until it is sent again with them accepted.",
+        UPDATE_CONFIG_RESPONSE,
+        None,
+        since=V.UPDATE_CONFIG,
+        protobuf=V.UPDATE_CONFIG,
     ),
 )

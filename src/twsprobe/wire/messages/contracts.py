@@ -51,3 +51,5 @@ IDENTITY = "conId symbol secType lastTradeDateOrContractMonth strike right"
 """How every text message begins a contract; what follows differs."""
 HELD = (IDENTITY, As("multiplier", String()), "exchange currency localSymbol")
 """The contract of a position or an execution; tradingClass follows."""
+REQUESTED = (IDENTITY, As("multiplier", String()), "exchange primaryExch currency localSymbol tradingClass")
+"""The contract of a request for data."""

@@ -13,7 +13,7 @@ came with 34 (randomizeSize and randomizePrice) are older than the first server 
 from __future__ import annotations
 
 from twsprobe.wire.declaration import Nested, Optional, Record, Repeat, Since, Under, Until, Version, When, text
-from twsprobe.wire.fields import Bool, Int
+from twsprobe.wire.fields import Bool, Int, Long
 from twsprobe.wire.framing import Direction
 from twsprobe.wire.layout import IS_POSITIVE, IS_SET, one_of
 from twsprobe.wire.message import Message
@@ -36,6 +36,12 @@ COMPLETED_ORDER = Record(
     "contract" / Nested(CONTRACT, 1, "what was traded"),
     "order" / Nested(ORDER, 2, "the order"),
     "orderState" / Nested(ORDER_STATE, 3, "how it ended"),
+)
+ORDER_BOUND = Record(
+    "OrderBound",
+    "permId" / Long(1, "IBKR's number of the order, which stays the same across sessions"),
+    "clientId" / Int(2, "the client that the order now belongs to"),
+    "orderId" / Int(3, "the number that the order has for this client"),
 )
 COMPLETED_ORDERS_REQUEST = Record("CompletedOrdersRequest", "apiOnly" / Bool(1, "whether only orders placed over the API are wanted"))
 
@@ -221,6 +227,16 @@ MESSAGES = (
         EMPTY,
         text(EMPTY, Version(1)),
         protobuf=V.PROTOBUF_PLACE_ORDER,
+    ),
+    Message(
+        "orderBound",
+        100,
+        TO_CLIENT,
+        "An order placed by hand got an orderId, so that a client can change and cancel it.",
+        ORDER_BOUND,
+        text(ORDER_BOUND, "permId clientId orderId"),
+        since=V.API_BIND_ORDER,
+        protobuf=V.PROTOBUF_COMPLETED_ORDER,
     ),
     Message(
         "completedOrder",

@@ -27,6 +27,10 @@ ERROR = Record(
 NEXT_VALID_ID = Record("NextValidId", "orderId" / Int(1, "the lowest order id that may be used next"))
 MANAGED_ACCOUNTS = Record("ManagedAccounts", "accountsList" / EscapedString(1, "the account codes, joined by commas"))
 REQ_IDS = Record("IdsRequest", "numIds" / Int(1, "ignored by TWS; clients send 1"))
+SET_SERVER_LOG_LEVEL = Record(
+    "SetServerLogLevelRequest",
+    "logLevel" / Int(1, "1 what the system does, 2 errors, 3 warnings too, 4 information too, 5 everything; 2 unless set"),
+)
 CURRENT_TIME = Record("CurrentTime", "currentTime" / Long(1, "seconds since the epoch"))
 CURRENT_TIME_IN_MILLIS = Record("CurrentTimeInMillis", "currentTimeInMillis" / Long(1, "milliseconds since the epoch"))
 
@@ -90,6 +94,15 @@ MESSAGES = (
         EMPTY,
         text(EMPTY, Version(1)),
         protobuf=V.PROTOBUF_ACCOUNTS_POSITIONS,
+    ),
+    Message(
+        "setServerLogLevel",
+        14,
+        TO_SERVER,
+        "Says how much TWS writes about this client into its log of API messages.",
+        SET_SERVER_LOG_LEVEL,
+        text(SET_SERVER_LOG_LEVEL, Version(1), "logLevel"),
+        protobuf=V.PROTOBUF_REST_MESSAGES_3,
     ),
     Message(
         "reqCurrentTime",
