@@ -21,6 +21,7 @@ ROOMS = ("cli", "views", "probing", "net", "capture", "wire")
 OWNERS = {
     "click": {"cli"},
     "construct": {"wire"},
+    "msgspec": {"wire"},
     "psutil": {"net"},
     "rich": {"views", "cli"},
     "trio": {"net", "probing", "cli"},

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from twsprobe.wire.framing import Direction
     from twsprobe.wire.message import EncodeError
     from twsprobe.wire.registry import decode, encode
+    from twsprobe.wire.stream import stream
 
 __version__ = "0.1.0"
 
@@ -41,6 +42,7 @@ _HOMES = {
     "probe": "probing.probe",
     "probe_sync": "probing.probe",
     "simulator": "net.simulator",
+    "stream": "wire.stream",
 }
 
 __all__ = [
@@ -62,6 +64,7 @@ __all__ = [
     "probe",
     "probe_sync",
     "simulator",
+    "stream",
 ]
 
 

@@ -181,6 +181,11 @@ def compile_layout(layout: Layout) -> Flat:
     emit(source, record, layout.nodes)
     source.add("return values, index")
     text = "def decode(pieces, index):\n" + "\n".join(source.lines) + "\n"
-    exec(compile(text, "<twsprobe layout>", "exec"), source.names)  # the text comes from declarations alone
-    decode: Flat = source.names["decode"]
+    decode: Flat = defined(text, "<twsprobe layout>", source.names, "decode")
     return decode
+
+
+def defined(source: str, title: str, names: dict[str, Any], function: str) -> Any:
+    """A function from its source, which is made of declarations alone; ``names`` are its globals, ``title`` stands in tracebacks."""
+    exec(compile(source, title, "exec"), names)
+    return names[function]

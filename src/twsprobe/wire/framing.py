@@ -50,7 +50,8 @@ class Framer:
     """Cuts one direction's bytes into frames, whatever the split in which they arrive."""
 
     def __init__(self, offset: int = 0) -> None:
-        self._pending = bytearray()
+        self._parts: list[bytes] = []
+        self._held = 0
         self._offset = offset
         self._needed = LENGTH.size
         self.lost: Lost | None = None
@@ -58,33 +59,42 @@ class Framer:
     @property
     def pending(self) -> bytes:
         """The bytes of a frame that has begun and is not whole."""
-        return bytes(self._pending)
+        return b"".join(self._parts)
 
     def feed(self, data: bytes) -> list[Frame | Lost]:
         """Take bytes and return the frames they complete, in order; a ``Lost`` is the last thing ever returned."""
         found: list[Frame | Lost] = []
-        if self.lost is not None:
+        if self.lost is not None or not data:
             return found
-        self._pending += data
-        if len(self._pending) < self._needed:
+        self._held += len(data)
+        # Bytes of a frame that is not whole are only put aside: a large frame that comes in small pieces is joined once.
+        if self._held < self._needed:
+            self._parts.append(bytes(data))
             return found
-        buffer, position, end = bytes(self._pending), 0, len(self._pending)
-        self._pending.clear()
-        while end - position >= LENGTH.size:
-            (length,) = LENGTH.unpack_from(buffer, position)
-            if length > MAX_FRAME:
-                shown = buffer[position : position + SHOWN_WHEN_LOST]
-                self.lost = Lost(f"a frame of {length:,} bytes was announced; the limit is {MAX_FRAME:,}", self._offset + position, shown)
-                found.append(self.lost)
-                return found
-            start = position + LENGTH.size
-            if end - start < length:
-                break
-            found.append(Frame(buffer[start : start + length], self._offset + position))
-            position = start + length
-        self._offset += position
-        self._pending += buffer[position:]
+        if self._parts:
+            self._parts.append(bytes(data))
+            data = b"".join(self._parts)
+            self._parts.clear()
+        unpack, append, new, base = LENGTH.unpack_from, found.append, tuple.__new__, self._offset
+        position, last = 0, len(data) - LENGTH.size
         self._needed = LENGTH.size
-        if len(self._pending) >= LENGTH.size:
-            self._needed += LENGTH.unpack_from(self._pending)[0]
+        while position <= last:
+            (length,) = unpack(data, position)
+            end = position + 4 + length
+            if length > MAX_FRAME:
+                shown = bytes(data[position : position + SHOWN_WHEN_LOST])
+                self.lost = Lost(f"a frame of {length:,} bytes was announced; the limit is {MAX_FRAME:,}", base + position, shown)
+                append(self.lost)
+                self._held = 0
+                return found
+            if end > last + 4:
+                self._needed += length
+                break
+            # What Frame(...) does, in half the time.
+            append(new(Frame, (data[position + 4 : end], base + position)))
+            position = end
+        self._offset += position
+        self._held = len(data) - position
+        if self._held:
+            self._parts.append(data[position:])
         return found

@@ -1,0 +1,196 @@
+"""A buffer of whole frames to typed objects: the way in for whoever decodes much.
+
+For each message of a direction, at one server version, the declaration becomes one flat function, written on first use (``flat_text``,
+``flat_protobuf``), and a loop over the frames calls it: construct is entered once a buffer. A frame that surprises its function is decoded
+as ``registry.decode`` does, so what comes out is the same, faster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from struct import Struct
+from struct import error as StructError
+from typing import Any
+
+from construct import Construct
+
+from twsprobe.wire.conversion import Conversion
+from twsprobe.wire.events import Decoded, Undecodable, Unknown
+from twsprobe.wire.flat_protobuf import compile_protobuf
+from twsprobe.wire.flat_text import compile_text, taking
+from twsprobe.wire.framing import Direction
+from twsprobe.wire.message import BINARY_ID, PROTOBUF_OFFSET
+from twsprobe.wire.objects import Classes, Object
+from twsprobe.wire.registry import BY_ID, BY_NAME, decode
+from twsprobe.wire.versions import ServerVersion
+
+SURPRISES = (ValueError, IndexError, KeyError, ArithmeticError, StructError)
+TWO_WORDS = Struct(">II")
+ONE_WORD = Struct(">I")
+Result = Object | Decoded | Unknown | Undecodable
+
+
+class Stream(Construct):
+    """Frames of one direction at one server version.
+
+    As a construct it parses a buffer of whole frames to a list with an object for each message. What has no place in an object stays the
+    event that ``registry.decode`` gives: a message with anything odd about it, an unknown or undecodable frame.
+    """
+
+    def __init__(self, direction: Direction, server_version: int) -> None:
+        super().__init__()
+        self.direction, self.server_version = direction, server_version
+        self.cut = BINARY_ID.size if server_version >= ServerVersion.PROTOBUF else 0
+        self.classes = Classes()
+        self.text = Functions(self.write_text)
+        self.protobuf = Functions(self.write_protobuf)
+        self.conversions: dict[tuple[str, int], dict[tuple[str, ...], Conversion]] = {}
+
+    def write_text(self, id: Any) -> Callable[..., Object]:
+        """Write the function of a text message, and put it into the table."""
+        if isinstance(id, str) and not (id.isascii() and id.isdigit() and len(id) < 10):
+            raise KeyError(id)
+        message = BY_ID[self.direction, int(id)]
+        if message.text is None:
+            raise KeyError(id)
+        conversions = self.conversions.setdefault(("text", message.id), {})
+        self.text[id] = written(compile_text, message, self.server_version, self.classes, conversions, partial(self.write_text, id))
+        return self.text[id]
+
+    def write_protobuf(self, id: Any) -> Callable[..., Object]:
+        """Write the function of a protobuf message, and put it into the table."""
+        message = BY_ID[self.direction, id - PROTOBUF_OFFSET]
+        conversions = self.conversions.setdefault(("protobuf", message.id), {})
+        self.protobuf[id] = written(compile_protobuf, message, self.classes, conversions, partial(self.write_protobuf, id))
+        return self.protobuf[id]
+
+    def _parse(self, stream: Any, context: Any, path: str) -> list[Result]:
+        return self.read(stream.read())
+
+    def parse(self, data: bytes, **contextkw: Any) -> list[Result]:
+        """The messages of a buffer. Raises ValueError where it does not end with a whole frame."""
+        return self.read(bytes(data))
+
+    def read(self, data: bytes) -> list[Result]:
+        """The messages of a buffer."""
+        return self.read_binary(data) if self.server_version >= ServerVersion.PROTOBUF else self.read_text(data)
+
+    def read_text(self, data: bytes) -> list[Result]:
+        """The loop over frames below 201."""
+        table, unpack, size, position = self.text, ONE_WORD.unpack_from, len(data), 0
+        found: list[Result] = []
+        append = found.append
+        try:
+            while position < size:
+                start = position + 4
+                position = start + unpack(data, position)[0]
+                try:
+                    pieces = str(data[start:position], "utf-8").split("\0")
+                    append(table[pieces[0]](pieces))
+                except SURPRISES:
+                    append(self.odd(data[start:position]))
+        except StructError:
+            position = size + 1
+        if position != size:
+            raise ValueError("the buffer ends inside a frame")
+        return found
+
+    def read_binary(self, data: bytes) -> list[Result]:
+        """The loop over frames from 201 on."""
+        text, protobuf, unpack, size, position = self.text, self.protobuf, TWO_WORDS.unpack_from, len(data), 0
+        found: list[Result] = []
+        append = found.append
+        # Behind the last frame there is no second word to read: four bytes more make room for that.
+        padded = data + b"\0\0\0\0"
+        try:
+            while position < size:
+                start = position + 8
+                length, id = unpack(padded, position)
+                position += length + 4
+                try:
+                    if id > PROTOBUF_OFFSET and length > 3:
+                        append(protobuf[id](data, start, position))
+                    elif length > 3:
+                        append(text[id](str(data[start:position], "utf-8").split("\0")))
+                    else:
+                        append(self.odd(data[start - 4 : position]))
+                except SURPRISES:
+                    append(self.odd(data[start - 4 : position]))
+        except StructError:
+            position = size + 1
+        if position != size:
+            raise ValueError("the buffer ends inside a frame")
+        return found
+
+    def project(self, data: bytes, name: str, fields: Sequence[str]) -> list[Any]:
+        """Some fields of one message, as a tuple for each of its frames in a buffer; the other frames are passed over by their id.
+
+        A frame of that message with anything odd about it stays the event that ``registry.decode`` gives. Raises KeyError for a message or
+        a field that is not declared, ValueError where the buffer does not end with a whole frame.
+        """
+        message = BY_NAME[self.direction, name]
+        for field in fields:
+            if field not in self.classes.of_message(message).__struct_fields__:
+                raise KeyError(field)
+        conversions: dict[tuple[str, ...], Conversion] = {}
+        readers: dict[str, Callable[..., Any]] = {}
+
+        def write() -> None:
+            readers["text"] = written(compile_text, message, self.server_version, self.classes, conversions, write, fields)
+
+        text = b"" if message.text is None else self.head(message.id)
+        if text:
+            write()
+        protobuf = self.head(message.id + PROTOBUF_OFFSET) if self.server_version >= ServerVersion.PROTOBUF else b"\xff" * 4
+        take, unpack, size, position = taking(fields), ONE_WORD.unpack_from, len(data), 0
+        found: list[Any] = []
+        while position + 4 <= size:
+            start = position + 4
+            position = start + unpack(data, position)[0]
+            try:
+                if text and data.startswith(text, start):
+                    found.append(readers["text"](str(data[start + self.cut : position], "utf-8").split("\0")))
+                elif data.startswith(protobuf, start) and position - start > 3:
+                    found.append(take(self.protobuf[message.id + PROTOBUF_OFFSET](data, start + 4, position)))
+            except SURPRISES:
+                odd = self.odd(data[start:position])
+                found.append(odd if isinstance(odd, tuple) else take(odd))
+        if position != size:
+            raise ValueError("the buffer ends inside a frame")
+        return found
+
+    def head(self, id: int) -> bytes:
+        """How the frame of a message begins."""
+        return BINARY_ID.pack(id) if self.server_version >= ServerVersion.PROTOBUF else b"%d\0" % id
+
+    def odd(self, payload: bytes) -> Result:
+        """A frame that is no plain case, decoded piece by piece."""
+        event = decode(payload, self.direction, self.server_version)
+        if not isinstance(event, Decoded) or event.anomalies:
+            return event
+        return self.classes.object_of(BY_ID[self.direction, event.id], event.fields)
+
+
+def written(compile_function: Callable[..., Callable[..., Object]], *arguments: Any) -> Callable[..., Object]:
+    """A function that was written; RuntimeError where it cannot be, which is no surprise of a frame's but a mistake in a declaration."""
+    try:
+        return compile_function(*arguments)
+    except SURPRISES as fault:
+        raise RuntimeError(f"a message cannot be compiled: {fault!r}") from fault
+
+
+class Functions(dict[Any, Callable[..., Object]]):
+    """A message's id to its function, written on first use. Raises KeyError for an id that is not declared, ValueError for no text form."""
+
+    def __init__(self, write: Callable[[Any], Callable[..., Object]]) -> None:
+        super().__init__()
+        self.write = write
+
+    def __missing__(self, id: Any) -> Callable[..., Object]:
+        return self.write(id)
+
+
+def stream(direction: Direction, server_version: int) -> Stream:
+    """The fast way to decode much: ``stream(direction, server_version).parse(buffer)``, a buffer of whole frames to a list of objects."""
+    return Stream(direction, server_version)

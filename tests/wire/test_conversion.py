@@ -1,0 +1,50 @@
+"""A field keeps its cache while its values repeat, and does without it when they do not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from twsprobe.wire import conversion
+from twsprobe.wire.conversion import Conversion, Mode
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversion, "CAPACITY", 100)
+    monkeypatch.setattr(conversion, "TRIAL", 50)
+
+
+def modes_over(values: list[str]) -> list[Mode]:
+    """The modes that a field goes through, each conversion checked."""
+    changes: list[Mode] = []
+    field = Conversion(int, lambda: changes.append(field.mode))
+    for value in values:
+        names: dict[str, Any] = {}
+        expression = field.expression(names, "convert", repr(value))
+        assert eval(expression, names) == int(value)  # noqa: S307  # our own expression
+        assert field.function(value) == int(value)
+    return changes
+
+
+def test_values_that_repeat_keep_the_cache() -> None:
+    assert modes_over([str(number % 90) for number in range(2000)]) == []
+
+
+def test_values_that_never_repeat_lose_it_after_a_trial() -> None:
+    # Each value is converted twice here, so new ones hit half of the time and no more.
+    assert modes_over([str(number) for number in range(2000)])[:2] == [Mode.COUNTED, Mode.DIRECT]
+
+
+def test_many_values_that_do_repeat_keep_it_after_a_trial() -> None:
+    values = [str(number) for number in range(100)] + [str(number % 5) for number in range(1000, 1300)] * 2
+    assert modes_over([*values[:100], "5000", *values[100:]])[-1] is Mode.CACHED
+
+
+def test_long_values_are_not_kept() -> None:
+    field = Conversion(len, lambda: None)
+    assert field.function("x" * (conversion.LONGEST + 1)) == conversion.LONGEST + 1
+    assert not field.cache
+    assert field.function("x" * conversion.LONGEST) == conversion.LONGEST
+    assert len(field.cache) == 1
