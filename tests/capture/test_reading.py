@@ -228,3 +228,18 @@ def test_a_file_of_random_bytes_is_refused(tmp_path: Path, tail: bytes, start: b
     read, error = read_all(path)
     assert read == []
     assert error is not None
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_the_position_goes_from_the_start_to_the_end_of_the_file(capture: Path, compressed: bool) -> None:
+    with Writer(capture, overwrite=True) as writer:
+        for number in range(3000):
+            writer.write(Chunk(0, Direction.TO_CLIENT, number, random.Random(number).randbytes(50)))
+    if compressed:
+        capture.write_bytes(packed(capture.read_bytes()))
+    with open_capture(capture) as opened:
+        positions = [opened.position() for _ in opened]
+        size = capture.stat().st_size
+        assert 0 < positions[0] < size / 2
+        assert positions == sorted(positions)
+        assert positions[-1] == opened.position() == size

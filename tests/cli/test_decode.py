@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
+import sys
+import tracemalloc
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +21,17 @@ from tests.views.hostile import HOSTILE, HUGE, encodable, live, one_field, wire
 from tests.views.reports import hostile_script, probed
 from twsprobe.capture.jsonl import Writer
 from twsprobe.capture.model import Chunk, Close, Closed, Opened, Record
+from twsprobe.cli import decode
 from twsprobe.cli.exits import ExitCode
+from twsprobe.cli.main import run
 from twsprobe.net.scenarios import SCENARIOS
 from twsprobe.views.decode import HEADER
+from twsprobe.views.statistics import HEADER as STATISTICS_HEADER
+from twsprobe.wire import registry
+from twsprobe.wire.events import Decoded, Undecodable, Unknown
 from twsprobe.wire.framing import Direction
 from twsprobe.wire.handshake import frame, greeting, offer
+from twsprobe.wire.registry import encode
 
 TO_CLIENT, TO_SERVER = Direction.TO_CLIENT, Direction.TO_SERVER
 BEGIN = 1_714_564_800 * 10**9
@@ -88,11 +98,11 @@ def test_a_capture_as_a_table(odd: str, ran: Run) -> None:
         "   0.000000    0 ---      opened                   connection from 127.0.0.1:50000 to 127.0.0.1:7497",
         "   0.001000    0 >>>      version offer            v100..176 +PACEAPI",
         "   0.002000    0 <<<      greeting                 server version 176, 20240501 12:00:00 GMT",
-        "   0.002000    0 <<<    9 nextValidId              version=1 orderId=8",
+        "   0.002000    0 <<<    9 nextValidId              orderId=8",
         "   0.003000    0 <<<    9 undecodable nextValidId  orderId: 'x' is not int32",
         r"   0.003000    0 <<<  999 unknown                  no message with this id is declared: b'999\x00a\x00'",
-        "   0.003000    0 <<<    9 nextValidId              version=1 orderId=8  ! 1 text field behind the last known one",
-        "   0.004000    0 >>>   71 startApi                 version=2 clientId=7",
+        "   0.003000    0 <<<    9 nextValidId              orderId=8  ! 1 text field behind the last known one",
+        "   0.004000    0 >>>   71 startApi                 clientId=7",
         "   0.005000    0 <<<      not frames               a frame of 1,213,486,160 bytes was announced; the limit is 16,777,215: "
         "b'HTTP/1.1 400'",
         "   0.006000    0 ---      closed                   the server: rst",
@@ -102,7 +112,7 @@ def test_a_capture_as_a_table(odd: str, ran: Run) -> None:
 
 def test_fields_with_their_offsets_and_bytes(odd: str, ran: Run) -> None:
     lines = ran("decode", odd, "-v").out.splitlines()
-    at = lines.index("   0.002000    0 <<<    9 nextValidId              version=1 orderId=8")
+    at = lines.index("   0.002000    0 <<<    9 nextValidId              orderId=8")
     assert [line.strip() for line in lines[at + 1 : at + 3]] == ["2 version = 1  [31]", "4 orderId = 8  [38]"]
     assert "                  0 41 50 49 00 00 00 00 12 76 31 30 30 2e 2e 31 37  API.....v100..17" in lines
     assert "             at 4: orderId: 'x' is not int32" in lines
@@ -239,11 +249,228 @@ def test_what_is_no_capture(data: bytes, said: str, tmp_path: Path, ran: Run) ->
     assert found.err.count("\n") == 1
 
 
-def test_an_empty_conversation_has_no_lines(tmp_path: Path, ran: Run) -> None:
-    assert ran("decode", written(tmp_path / "x.jsonl", [])) == (0, "", "")
+def test_an_empty_capture_has_no_lines(tmp_path: Path, ran: Run) -> None:
+    path = written(tmp_path / "x.jsonl", [])
+    assert ran("decode", path) == (0, f"{HEADER}\n", "")
+    assert ran("decode", path, "--json") == (0, "", "")
+    assert ran("decode", path, "--json", "--stats") == (0, "", "")
+    assert ran("decode", path, "--stats").out.splitlines()[0] == STATISTICS_HEADER
 
 
-VIEWS = ((), ("-v",), ("--json",), ("--json", "-v"), ("--direction", "to_client", "-v"))
+@pytest.mark.parametrize(
+    ("expression", "names"),
+    [
+        ("name in (nextValidId, managedAccounts)", ["managedAccounts", "nextValidId"]),
+        ("orderId == 8", ["nextValidId"]),
+        ("id == 49 and direction == to_server", ["reqCurrentTime"]),
+        ("errorMsg ~ 'farm connection' and errorCode > 2105", ["error", "error"]),
+        ("name ~ Time and not name == currentTime", ["reqCurrentTime", "updateAccountTime"]),
+        ("event == message and size < 13 and time < 60 and id < 10", ["nextValidId", "reqOpenOrders"]),
+        ("fields.id == 5", []),
+    ],
+)
+def test_a_filter(expression: str, names: list[str], session: str, ran: Run) -> None:
+    found = ran("decode", session, "--json", "--where", expression)
+    assert (found.code, found.err) == (0, "")
+    assert [each["name"] for each in objects(found.out)] == names
+    assert len(ran("decode", session, "--where", expression).out.splitlines()) == len(names) + 1
+
+
+def test_a_filter_of_what_is_no_message(odd: str, ran: Run) -> None:
+    def kinds(*arguments: str) -> list[str]:
+        return [each["event"] for each in objects(ran("decode", odd, "--json", *arguments).out)]
+
+    assert kinds("--where", "event in (opened, closed)") == ["opened", "closed"]
+    assert kinds("--where", "time >= 0.005") == ["sync_lost", "closed", "undecodable"]
+    assert kinds("--where", "time >= 0.005", "--direction", "to_client") == ["sync_lost"]
+    assert kinds("--where", "not event == message", "--id", "9") == ["undecodable"]
+
+
+def test_a_filter_with_the_other_options_is_both(session: str, ran: Run) -> None:
+    both = ran("decode", session, "--json", "--where", "id == 49", "--direction", "to_client")
+    assert [each["name"] for each in objects(both.out)] == ["currentTime"]
+
+
+def test_following_a_request(tmp_path: Path, ran: Run) -> None:
+    def said(direction: Direction, name: str, **fields: Any) -> Chunk:
+        return Chunk(0, direction, BEGIN, encode(name, direction, 176, **fields))
+
+    contract = {"conId": 7, "symbol": "AAPL"}
+    records: list[Record] = [
+        Opened(0, BEGIN, "", ""),
+        Chunk(0, TO_SERVER, BEGIN, offer(100, 176)),
+        Chunk(0, TO_CLIENT, BEGIN, greeting(176, b"")),
+        said(TO_SERVER, "reqMktData", reqId=7, contract=contract),
+        said(TO_SERVER, "reqMktData", reqId=8, contract=contract),
+        said(TO_CLIENT, "tickPrice", reqId=8, tickType=7, price=7.0, size=Decimal(7)),
+        said(TO_CLIENT, "tickPrice", reqId=7, tickType=1, price=1.0, size=Decimal(1)),
+        said(TO_CLIENT, "error", id=7, errorCode=200, errorMsg="none"),
+        said(TO_CLIENT, "error", id=-1, errorCode=7, errorMsg="7"),
+        said(TO_CLIENT, "orderStatus", orderId=7, permId=7, status="Filled"),
+        said(TO_CLIENT, "orderStatus", orderId=9, permId=7, status="Filled"),
+        said(TO_CLIENT, "execDetails", reqId=1, contract=contract, execution={"orderId": 7}),
+    ]
+    path = written(tmp_path / "x.jsonl", records)
+    found = objects(ran("decode", path, "--json", "--follow", "7").out)
+    assert [each["name"] for each in found] == ["reqMktData", "tickPrice", "error", "orderStatus", "execDetails"]
+    assert [each["name"] for each in objects(ran("decode", path, "--json", "--follow", "-1").out)] == ["error"]
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("reqid == 7", "character 1: no message has a field 'reqid'; there is reqId"),
+        ("reqId = 7", "character 7: '=' is no comparison"),
+        ("reqId == 7 and", "character 15: the name of a field is expected"),
+        ("", "character 1: the name of a field is expected"),
+        ("(" * 10_000, "character 66: this is more than 64 parentheses and 'not' deep"),
+        ("reqId == '\x1b[2J' x\x1b", r"'x\x1b'"),
+    ],
+)
+def test_what_is_no_filter_is_one_line(expression: str, said: str, odd: str, ran: Run) -> None:
+    found = ran("decode", odd, "--where", expression)
+    assert (found.code, found.out) == (ExitCode.USAGE, "")
+    assert found.err.startswith("twsprobe: --where, character ")
+    assert said in found.err.replace("\\\\", "\\")
+    assert found.err.count("\n") == 1
+    assert not live(found.err)
+
+
+def test_hostile_filters_do_nothing(odd: str, ran: Run) -> None:
+    for text in HOSTILE:
+        found = ran("decode", odd, "--where", f"name == {text} or reason ~ '{text}'", "--stats")
+        assert found.code in (ExitCode.OK, ExitCode.USAGE)
+        assert not live(found.out + found.err)
+
+
+def test_statistics_as_a_table(odd: str, ran: Run) -> None:
+    found = ran("decode", odd, "--stats")
+    assert (found.code, found.err) == (0, "")
+    assert found.out.splitlines() == [
+        STATISTICS_HEADER,
+        "<<<    9        2     25    400   0.001   0.002   0.003 nextValidId",
+        "<<<             1     30    200       -   0.002   0.002 greeting",
+        "<<<             1     12    200       -   0.005   0.005 not frames",
+        "<<<    9        1     10    200       -   0.003   0.003 undecodable nextValidId",
+        "<<<  999        1     10    200       -   0.003   0.003 unknown",
+        ">>>             1      8    200       -   0.006   0.006 undecodable",
+        ">>>             1     26    200       -   0.001   0.001 version offer",
+        ">>>   71        1     12    200       -   0.004   0.004 startApi",
+        "                9    133  1.80k                         all",
+    ]
+
+
+def test_statistics_as_objects(odd: str, session: str, ran: Run) -> None:
+    first, *_ = found = [json.loads(line) for line in ran("decode", odd, "--stats", "--json").out.splitlines()]
+    assert first == {
+        "event": "message", "direction": "to_client", "id": 9, "name": "nextValidId", "count": 2, "bytes": 25, "rate": 400.0,
+        "largest_gap": 0.001, "first": "2024-05-01T12:00:00.002000Z", "last": "2024-05-01T12:00:00.003000Z",
+    }  # fmt: skip
+    assert all(each.keys() == first.keys() for each in found)
+    everything = objects(ran("decode", session, "--json").out)
+    counted = [json.loads(line) for line in ran("decode", session, "--stats", "--json").out.splitlines()]
+    assert sum(each["count"] for each in counted) == len([each for each in everything if "size" in each])
+    assert sum(each["bytes"] for each in counted) == sum(each.get("size", 0) for each in everything)
+
+
+def test_statistics_of_what_is_wanted(session: str, ran: Run) -> None:
+    found = [json.loads(line) for line in ran("decode", session, "--stats", "--json", "--name", "error").out.splitlines()]
+    assert [(each["name"], each["count"]) for each in found] == [("error", 3)]
+
+
+def test_statistics_of_a_torn_capture_go_up_to_the_tear(session: str, tmp_path: Path, ran: Run) -> None:
+    path = tmp_path / "torn.jsonl"
+    path.write_bytes(Path(session).read_bytes()[:-20])
+    found = ran("decode", str(path), "--stats")
+    assert found.code == ExitCode.CAPTURE_CORRUPT
+    assert found.out.splitlines()[-1].endswith(" all")
+    assert found.err.startswith(f"twsprobe: {path}: torn at byte ")
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("arguments", "terminals", "shown"),
+    [
+        (("--json",), {"stderr"}, True),
+        (("--stats",), {"stdout", "stderr"}, True),
+        (("--json",), {"stdout", "stderr"}, False),
+        (("--stats",), {"stdout"}, False),
+        (("--stats",), set(), False),
+    ],
+)
+def test_a_long_file_shows_how_far_it_is(
+    arguments: tuple[str, ...], terminals: set[str], shown: bool, session: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    streams = {name: Terminal() if name in terminals else io.StringIO() for name in ("stdout", "stderr")}
+    for name, stream in streams.items():
+        monkeypatch.setattr(sys, name, stream)
+    assert run(["decode", session, *arguments]) == 0
+    assert not streams["stderr"].getvalue(), "the file is short"
+    monkeypatch.setattr(decode, "LONG_FILE", 1000)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert run(["decode", session, *arguments]) == 0
+    assert ("100%" in streams["stderr"].getvalue()) is shown
+    assert not streams["stdout"].getvalue().count("%")
+
+
+def test_no_color_and_no_terminal_mean_no_colours(odd: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for arguments in ((), ("--stats",)):
+        for no_color, bold in (("", True), ("1", False)):
+            stream = Terminal()
+            monkeypatch.setattr(sys, "stdout", stream)
+            monkeypatch.setenv("NO_COLOR", no_color)
+            monkeypatch.setenv("COLUMNS", "80")
+            assert run(["decode", odd, *arguments]) == 0
+            assert ("\x1b[1m" in stream.getvalue()) is bold
+            assert not live(stream.getvalue(), coloured=True)
+            assert all(len(line) <= 80 for line in stream.getvalue().replace("\x1b[1m", "").replace("\x1b[0m", "").splitlines())
+
+
+def test_what_cannot_be_wanted_is_not_decoded(session: str, ran: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[int | None] = []
+    original = registry.decode
+
+    def noted(payload: bytes, direction: Direction, server_version: int) -> Decoded | Unknown | Undecodable:
+        decoded.append(registry.head(payload, server_version).id)
+        return original(payload, direction, server_version)
+
+    monkeypatch.setattr(registry, "decode", noted)
+    for arguments in (
+        ("--id", "9"),
+        ("--name", "nextValidId"),
+        ("--where", "name == nextValidId and orderId > 0"),
+        ("--where", "numIds > 0"),
+    ):
+        decoded.clear()
+        ran("decode", session, *arguments)
+        assert set(decoded) <= {9, 8}, arguments
+    assert ran("decode", session, "--where", "orderId == 8").out.count("nextValidId") == 1
+
+
+def test_memory_stays_flat(tmp_path: Path, ran: Run) -> None:
+    tick = encode("tickPrice", TO_CLIENT, 176, reqId=7, tickType=1, price=1.0, size=Decimal(1))
+    begin = [Chunk(0, TO_SERVER, BEGIN, offer(100, 176)), Chunk(0, TO_CLIENT, BEGIN, greeting(176, b""))]
+
+    def peak(chunks: int) -> int:
+        path = written(tmp_path / "x.jsonl", [*begin, *(Chunk(0, TO_CLIENT, BEGIN, tick * 100) for _ in range(chunks))])
+        tracemalloc.start()
+        try:
+            assert ran("decode", path, "--stats").code == 0
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(10)
+    assert peak(300) < peak(30) + 500_000
+
+
+VIEWS = ((), ("-v",), ("--json",), ("--json", "-v"), ("--direction", "to_client", "-v"), ("--stats",), ("--follow", "8"))
 
 
 def inert(ran: Run, path: str) -> None:

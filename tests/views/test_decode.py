@@ -34,8 +34,8 @@ def test_the_columns_stand_below_their_heads() -> None:
     event = decoded("nextValidId", orderId=8)
     line = event_line(event, 12, 1_234_567_000, 200)
     assert HEADER == "    seconds conn       id message                  what it says"
-    assert line == "   1.234567   12 <<<    9 nextValidId              version=1 orderId=8"
-    assert HEADER.index("what") == line.index("version=1")
+    assert line == "   1.234567   12 <<<    9 nextValidId              orderId=8"
+    assert HEADER.index("what") == line.index("orderId=8")
     assert HEADER.index("message") == line.index("nextValidId")
     assert HEADER.index("id") + 2 == line.index(" nextValidId")
 
@@ -74,6 +74,26 @@ def test_a_connection_opens_and_closes(record: Opened | Closed, line: str) -> No
 )
 def test_what_is_no_message(event: Any, end: str) -> None:
     assert event_line(event, 1, 0, 200) == f"   0.000000    1 {end}"
+
+
+def test_a_line_has_the_fields_that_say_most_first() -> None:
+    contract = {"conId": 265598, "symbol": "AAPL", "secType": "STK", "strike": 0.0, "currency": "USD"}
+    order = {"orderId": 7, "action": "BUY", "totalQuantity": Decimal(100), "orderType": "LMT", "lmtPrice": 190.5, "tif": "DAY"}
+    event = decoded("openOrder", 226, orderId=7, contract=contract, order=order, orderState={"status": "Submitted"})
+    assert event_line(event, 1, 0, 10**6).partition("openOrder")[2].strip() == (
+        "orderId=7 orderState.status=Submitted contract.symbol=AAPL contract.secType=STK order.action=BUY order.totalQuantity=100 "
+        "order.orderType=LMT order.lmtPrice=190.5  (4 more)"
+    )
+
+
+def test_a_short_message_is_shown_whole() -> None:
+    event = decoded("orderStatus", 226, orderId=7, status="Filled", filled=Decimal(3), remaining=Decimal(0), whyHeld="", clientId=0)
+    assert event_line(event, 1, 0, 200).endswith("orderId=7 status=Filled filled=3 remaining=0 clientId=0")
+
+
+def test_what_is_odd_is_shown_behind_the_fields() -> None:
+    event = decoded("nextValidId", orderId=8)._replace(anomalies=("field 9 is not in our schema",))
+    assert event_line(event, 1, 0, 200).endswith("orderId=8  ! field 9 is not in our schema")
 
 
 def test_a_line_is_cut_to_the_width_of_the_terminal() -> None:

@@ -15,7 +15,7 @@ from tests.views.reports import probed
 from twsprobe.capture.model import Close, Closed, Opened
 from twsprobe.net.scenarios import SCENARIOS
 from twsprobe.views.decode import event_line, field_lines, record_line
-from twsprobe.views.events import ARROWS, brief, event_object, iso_time, plain, record_object, summary
+from twsprobe.views.events import ARROWS, brief, event_object, plain, record_object, summary
 from twsprobe.views.safe import LONGEST
 from twsprobe.wire.conversation import Conversation
 from twsprobe.wire.events import Decoded, Event, Greeted, SyncLost, Undecodable, Unknown, VersionOffered
@@ -163,21 +163,6 @@ def test_the_objects_of_records() -> None:
 def test_values_of_json(value: object, found: object) -> None:
     assert plain(value) == found
     json.loads(json.dumps(plain(value), allow_nan=False))
-
-
-@pytest.mark.parametrize(
-    ("time_ns", "text"),
-    [
-        (0, "1970-01-01T00:00:00.000000Z"),
-        (999, "1970-01-01T00:00:00.000000Z"),
-        (TIME, "2024-05-01T12:00:00.123456Z"),
-        (2**63 - 1, "2262-04-11T23:47:16.854775Z"),
-        (10**21, str(10**21)),
-        (10**40, str(10**40)),
-    ],
-)
-def test_times(time_ns: int, text: str) -> None:
-    assert iso_time(time_ns) == text
 
 
 def all_inert(event: Event) -> None:

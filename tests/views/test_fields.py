@@ -1,6 +1,20 @@
 """Rows: the fields of a layout in words, with every kind of part that a layout has."""
 
-from twsprobe.views.fields import Row, leaves, record_rows, shape, text_rows
+from twsprobe.views.fields import (
+    Row,
+    effects,
+    inner_records,
+    leaves,
+    protobuf_rows,
+    record_rows,
+    record_rows_at,
+    row_type,
+    rows_at,
+    sent_words,
+    shape,
+    text_rows,
+    type_words,
+)
 from twsprobe.wire.declaration import As, Many, Nested, Optional, Record, Repeat, Since, Under, Until, Version, When, text
 from twsprobe.wire.fields import Double, EscapedString, Int, String
 from twsprobe.wire.framing import Direction
@@ -112,3 +126,45 @@ def test_every_declared_message_and_field_has_a_meaning() -> None:
     rows = [row for one in MESSAGES for row in (*text_rows(one), *record_rows(one.record))]
     assert [row.name for row in rows if not row.meaning] == []
     assert [one.name for one in MESSAGES if not one.meaning.endswith(".")] == []
+
+
+def test_how_a_message_is_sent_in_words() -> None:
+    layout = text(ASK, "words")
+    assert sent_words(message(layout)) == "At every server version; as protobuf from 210 PROTOBUF_SCAN_DATA on, with id 201."
+    assert sent_words(message(layout, V.CASH_QTY, None)) == "From server version 111 CASH_QTY on; always as text."
+    assert sent_words(message(None, V.CONFIG, V.CONFIG)) == "From server version 219 CONFIG on; as protobuf alone, with id 201."
+
+
+def test_types_in_words() -> None:
+    leaf = THING.fields["legs"], THING.fields["days"], THING.fields["hedge"], THING.fields["kind"]
+    assert [type_words(each) for each in leaf] == ["list of Leg", "list of Int", "Hedge", "String"]
+    assert type_words(leaf[0], lambda record: f"<{record.type_name}>") == "list of <Leg>"
+    rows = text_rows(message(text(ASK, Under("thing", As("size", String()), "kind"), Repeat("thing.days"))))
+    assert [row_type(row) for row in rows] == ["String, pb Double", "String", "Int", "Int"]
+
+
+def test_protobuf_rows_are_those_that_text_has_not() -> None:
+    assert columns(protobuf_rows(message(text(ASK, "words")))) == [("", "2", "thing", "")]
+    assert protobuf_rows(message(text(ASK, "words"), protobuf=None)) == []
+
+
+def test_rows_at_a_version_say_nothing_of_gates() -> None:
+    layout = text(ASK, Until(V.STOCK_TYPE, Version(1)), Since(V.CASH_QTY, "words"), When("words", IS_SET, "thing.kind"))
+    asked = message(layout)
+    assert columns(rows_at(asked, 110)) == [("1", "", "version", ""), ("2", "", "thing.kind", "if words is not empty")]
+    assert columns(rows_at(asked, 200)) == [("1", "", "words", ""), ("2", "", "thing.kind", "if words is not empty")]
+    assert columns(rows_at(asked, 210)) == [("", "2", "thing", ""), ("", "9", "words", "")]
+    assert "late" not in [row.name for row in record_rows_at(THING, V.HEDGE_MAX_SIZE - 1)]
+    assert ("", "6", "late", "") in columns(record_rows_at(THING, V.HEDGE_MAX_SIZE))
+
+
+def test_records_inside_a_record() -> None:
+    assert list(inner_records(ASK)) == ["Thing", "Leg", "Hedge"]
+
+
+def test_the_effects_of_gates() -> None:
+    names = {how: [each.name for each in found] for how, found in effects(V.CURRENT_TIME_IN_MILLIS).items()}
+    assert names == {"new": ["reqCurrentTimeInMillis", "currentTimeInMillis"]}
+    assert "openOrder" in [each.name for each in effects(V.PROTOBUF_PLACE_ORDER)["protobuf"]]
+    assert "fields" in effects(V.ERROR_TIME)
+    assert effects(V.REMOVE_NULL_ALL_CASTING) == {}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from tests.wire.oracle import UNICODE, Sampler
-from twsprobe.views.protocol import anchor, effects, filled, protocol_document, table, title
+from twsprobe.views.protocol import anchor, effect_words, filled, protocol_document, table, title
 from twsprobe.wire.codes import CODES
 from twsprobe.wire.events import Decoded
 from twsprobe.wire.fields import Int
@@ -213,8 +213,8 @@ def test_a_name_in_the_prose_that_is_no_message_is_refused() -> None:
     ],
 )
 def test_gates_name_the_messages_that_they_change(version: V, expected: str) -> None:
-    assert expected in effects(version)
-    assert bool(expected) == bool(effects(version))
+    assert expected in effect_words(version)
+    assert bool(expected) == bool(effect_words(version))
 
 
 def test_every_gate_and_every_code_has_its_row() -> None:

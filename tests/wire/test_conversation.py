@@ -303,3 +303,21 @@ def test_a_start_at_every_version(version: int) -> None:
     assert found["startApi"]["clientId"] == 7
     assert found["managedAccounts"]["accountsList"] == "DU1,DU2"
     assert found["nextValidId"]["orderId"] == 1
+
+
+def test_messages_that_are_not_wanted_are_in_no_event() -> None:
+    asked: list[tuple[Direction, int | None]] = []
+
+    def wanted(direction: Direction, id: int | None) -> bool:
+        asked.append((direction, id))
+        return id == 9
+
+    conversation, whole = Conversation(wanted), Conversation()
+    answers = greeting(176, b"") + frame(ACCOUNTS) + frame(b"no id") + frame(NEXT_ID) + frame(NOTICE) + HTTP
+    found = [conversation.feed(*fed) for fed in ((TO_SERVER, OPENING), (TO_CLIENT, answers))]
+    every = [whole.feed(*fed) for fed in ((TO_SERVER, OPENING), (TO_CLIENT, answers))]
+    # What came before the version was known has no id yet.
+    assert found[0] == every[0]
+    assert found[1] == [every[1][0], every[1][3], every[1][5]]
+    assert asked == [(TO_CLIENT, 15), (TO_CLIENT, None), (TO_CLIENT, 9), (TO_CLIENT, 4)]
+    assert conversation.received(TO_CLIENT) == len(answers)

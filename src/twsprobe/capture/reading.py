@@ -2,7 +2,7 @@
 
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
@@ -34,11 +34,15 @@ _LOOKS_LIKE = (
 
 
 class Capture:
-    """An open capture: iterate over it, once, for its records. ``header`` is what the file says about itself."""
+    """An open capture: iterate over it, once, for its records. ``header`` is what the file says about itself.
 
-    def __init__(self, path: str, header: dict[str, str], records: Iterator[Record]) -> None:
+    ``position`` tells how many bytes of the file have been read.
+    """
+
+    def __init__(self, path: str, header: dict[str, str], records: Iterator[Record], position: Callable[[], int]) -> None:
         self.path = path
         self.header = header
+        self.position = position
         self._records = records
 
     def __iter__(self) -> Iterator[Record]:
@@ -61,7 +65,7 @@ def open_capture(path: str | os.PathLike[str], *, max_unpacked: int = MAX_UNPACK
         if not head.startswith(b"{"):
             raise CaptureError(name, 0, f"is not a capture that twsprobe reads{_likeness(head)}")
         header, records = jsonl.read(blocks, name)
-        yield Capture(name, header, records)
+        yield Capture(name, header, records, file.tell)
 
 
 def _likeness(head: bytes) -> str:

@@ -16,6 +16,7 @@ COMMANDS = {
     "probe": "Connect as a client would; say what fails, and why that usually is.",
     "simulate": "Be a TWS: a healthy one, or one of the known failures.",
     "decode": "Show what a capture holds, message by message.",
+    "explain": "Say what a message, a server version or an error code is.",
     "demo": "Probe a simulated TWS and every known failure in turn.",
 }
 """Each command and its one-line help; the command ``x`` is ``command`` in ``twsprobe.cli.x``."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from twsprobe.capture.model import Closed, Opened
-from twsprobe.views.events import ARROWS, holdings, plain, title
+from twsprobe.views.events import ARROWS, brief, holdings, plain, title
+from twsprobe.views.line import fitted
 from twsprobe.views.safe import safe
 from twsprobe.wire.events import Decoded, Event, Undecodable, Unknown
 from twsprobe.wire.registry import locate
@@ -12,6 +16,14 @@ from twsprobe.wire.tokens import Piece
 HEADER = f"{'seconds':>11} {'conn':>4} {'':3} {'id':>4} {'message':<24} what it says"
 SHOWN_BYTES = 24
 """Bytes of one field that are shown."""
+SHOWN_FIELDS = 8
+"""Fields of one message that its line shows."""
+_TELLING = (
+    "reqId id orderId tickType status errorCode symbol secType action totalQuantity orderType lmtPrice price size "
+    "key value position filled remaining avgFillPrice shares execId currency account errorMsg text"
+)
+TELLING = {name: rank for rank, name in enumerate(_TELLING.split())}
+"""What people look for first, whatever the message: its ids, its state, what is traded, prices and sizes, texts."""
 
 
 def record_line(record: Opened | Closed, first_ns: int) -> str:
@@ -26,11 +38,39 @@ def record_line(record: Opened | Closed, first_ns: int) -> str:
 
 
 def event_line(event: Event, connection: int, elapsed_ns: int, width: int) -> str:
-    """An event, cut to the terminal's width."""
+    """An event with the fields that tell most, cut to the terminal's width."""
     id = event.id if isinstance(event, (Decoded, Undecodable, Unknown)) and event.id is not None else ""
     name = title(event) if not isinstance(event, Unknown) else "unknown"
-    whole = line(elapsed_ns, connection, ARROWS[event.direction], str(id), name, holdings(event))
-    return whole if len(whole) <= width else whole[: width - 3] + "..."
+    what = telling(event) if isinstance(event, Decoded) else holdings(event)
+    return fitted(line(elapsed_ns, connection, ARROWS[event.direction], str(id), name, what), width)
+
+
+def telling(event: Decoded) -> str:
+    """The few fields of a message that say most, how many more are set, and what is odd; not yet safe."""
+    fields = sorted(set_fields(event.fields, ""), key=lambda field: rank(*field))
+    shown = [f"{name}={brief(value)}" for name, value in fields if not repeats(name, value, event.fields)]
+    more = f"  ({len(shown) - SHOWN_FIELDS} more)" if len(shown) > SHOWN_FIELDS else ""
+    return " ".join(shown[:SHOWN_FIELDS]) + more + "".join(f"  ! {anomaly}" for anomaly in event.anomalies)
+
+
+def set_fields(fields: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    """The fields that hold something, those of records inside by their paths; the version of a layout says nothing."""
+    for name, value in fields.items():
+        if isinstance(value, dict):
+            yield from set_fields(value, f"{prefix}{name}.")
+        elif value not in (None, "", []) and (prefix or name != "version"):
+            yield f"{prefix}{name}", value
+
+
+def rank(path: str, value: Any) -> tuple[int, bool, int]:
+    """Where a field stands among those of its message: those people look for, others, zeros; the less deep first."""
+    return TELLING.get(path.rpartition(".")[2], len(TELLING)), not value, path.count(".")
+
+
+def repeats(path: str, value: Any, fields: dict[str, Any]) -> bool:
+    """Whether a field inside a record says again what the message's own field of that name says."""
+    record, _, name = path.rpartition(".")
+    return bool(record) and fields.get(name) == value
 
 
 def line(elapsed_ns: int, connection: int, arrow: str, id: str, name: str, what: str) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import datetime
 import decimal
 import math
 from typing import Any
 
 from twsprobe.capture.model import Closed, Opened
+from twsprobe.capture.seen import fields_of, iso_time, size_of
 from twsprobe.views.safe import safe
 from twsprobe.wire.events import Decoded, Event, Greeted, SyncLost, Undecodable, Unknown, VersionOffered
-from twsprobe.wire.framing import LENGTH, Direction
+from twsprobe.wire.framing import Direction
 
 ARROWS = {Direction.TO_SERVER: ">>>", Direction.TO_CLIENT: "<<<"}
 """The direction marks that ib_async's log uses: out to the server, in from it."""
@@ -71,20 +71,15 @@ def event_object(event: Event, connection: int, time_ns: int, *, raw: bool) -> d
         found["name"] = event.name if not isinstance(event, Unknown) else None
         found["server_version"] = event.server_version
         found["encoding"] = event.encoding
-    # The raw bytes of a whole frame lack the length word; those of an opening or of half a frame are all there is.
-    framed = isinstance(event, (Decoded, Unknown, Greeted)) or (isinstance(event, Undecodable) and event.id is not None)
-    found["size"] = len(event.raw) + (LENGTH.size if framed else 0)
+    found["size"] = size_of(event)
     if isinstance(event, Decoded):
         found["fields"] = plain(event.fields)
         if event.extra:
             found["extra"] = list(event.extra)
         if event.anomalies:
             found["anomalies"] = list(event.anomalies)
-    elif isinstance(event, VersionOffered):
-        found["fields"] = {"minimum": event.minimum, "maximum": event.maximum, "connectOptions": event.connect_options}
-    elif isinstance(event, Greeted):
-        fields = {"serverVersion": event.server_version, "time": event.time, "zone": event.zone, "redirect": event.redirect or None}
-        found["fields"] = fields
+    elif isinstance(event, (VersionOffered, Greeted)):
+        found["fields"] = fields_of(event)
     else:
         found["reason"] = event.reason
     if isinstance(event, Undecodable):
@@ -103,9 +98,9 @@ def record_object(record: Opened | Closed) -> dict[str, Any]:
         "time": iso_time(record.time_ns),
         "connection": record.connection,
     }
-    if isinstance(record, Opened):
-        return found | {"client": record.client, "server": record.server}
-    return found | {"direction": record.direction.value, "how": record.how.value}
+    if isinstance(record, Closed):
+        found["direction"] = record.direction.value
+    return found | fields_of(record)
 
 
 def plain(value: Any) -> Any:
@@ -122,15 +117,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value
-
-
-EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-
-
-def iso_time(time_ns: int) -> str:
-    """Nanoseconds since the epoch as ISO 8601 in UTC, to the microsecond; beyond the year 9999 the number itself."""
-    try:
-        stamp = EPOCH + datetime.timedelta(microseconds=time_ns // 1000)
-    except OverflowError:
-        return str(time_ns)
-    return stamp.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -8,12 +8,13 @@ counts the elements ``x[]`` of a list, and ``has(x)`` is the flag in front of a 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from twsprobe.wire.fields import Leaf
 from twsprobe.wire.layout import Conditional, Gate, Node, Presence, Repetition, Slot, Version
-from twsprobe.wire.message import Message
+from twsprobe.wire.message import PROTOBUF, PROTOBUF_OFFSET, Message
+from twsprobe.wire.messages import MESSAGES
 from twsprobe.wire.protobuf import Many, Nested, Record
 from twsprobe.wire.versions import LOWEST, ServerVersion
 
@@ -36,6 +37,30 @@ class Row(NamedTuple):
 def gate_words(version: ServerVersion) -> str:
     """A server version with its name."""
     return f"{int(version)} {version.name}"
+
+
+def sent_words(message: Message) -> str:
+    """Since when there is a message, and how it is sent: one sentence."""
+    since = "At every server version" if message.since == LOWEST else f"From server version {gate_words(message.since)} on"
+    if message.protobuf is None:
+        return f"{since}; always as text."
+    extent = "alone" if message.text is None else f"from {gate_words(message.protobuf)} on"
+    return f"{since}; as protobuf {extent}, with id {message.id + PROTOBUF_OFFSET}."
+
+
+def type_words(leaf: Leaf, named: Callable[[Record], str] = lambda record: record.type_name) -> str:
+    """The name of a type, that of a record as ``named`` says."""
+    if isinstance(leaf, Nested):
+        return named(leaf.record)
+    if isinstance(leaf, Many):
+        return f"list of {named(leaf.record) if leaf.record is not None else type(leaf.leaf).__name__}"
+    return type(leaf).__name__
+
+
+def row_type(row: Row, named: Callable[[Record], str] = lambda record: record.type_name) -> str:
+    """The type of a field in text, and in protobuf where it is another one there."""
+    words, declared = type_words(row.leaf, named), type_words(row.declared, named) if row.number and row.declared is not None else ""
+    return f"{words}, pb {declared}" if declared and declared.removeprefix("list of ") != words.removeprefix("list of ") else words
 
 
 class Inside(NamedTuple):
@@ -128,6 +153,34 @@ def record_rows(record: Record) -> list[Row]:
     ]
 
 
+def protobuf_rows(message: Message) -> list[Row]:
+    """The fields of a message's protobuf form that its text form has not, or has in pieces."""
+    shown = {row.name.removesuffix("[]") for row in text_rows(message)}
+    return [row for row in record_rows(message.record) if row.number and row.name not in shown] if message.protobuf is not None else []
+
+
+def rows_at(message: Message, version: int) -> list[Row]:
+    """The fields of a message as it is sent at a server version, without a word about gates."""
+    if message.text is None or message.encoding(version) == PROTOBUF:
+        return record_rows_at(message.record, version)
+    return list(layout_rows(message.text.at(version).nodes, Inside(message.record, None, version), itertools.count(1)))
+
+
+def record_rows_at(record: Record, version: int) -> list[Row]:
+    """The protobuf fields of a record at a server version, without a word about gates."""
+    rows = record_rows(record)
+    return [row._replace(when=()) for row in rows if row.number and (row.leaf.since is None or row.leaf.since <= version)]
+
+
+def inner_records(record: Record) -> dict[str, Record]:
+    """The records inside a record, by name, in the order in which they come."""
+    found: dict[str, Record] = {}
+    for leaf in leaves(record):
+        if isinstance(leaf, Nested | Many) and leaf.record is not None:
+            found.setdefault(leaf.record.type_name, leaf.record)
+    return found
+
+
 def leaves(record: Record) -> Iterator[Leaf]:
     """The leaves of a record and of the records in it."""
     for leaf in record.fields.values():
@@ -142,3 +195,14 @@ def shape(message: Message, version: int) -> list[object]:
         return [leaf.since for leaf in leaves(message.record) if leaf.since is not None and leaf.since <= version]
     rows = layout_rows(message.text.at(version).nodes, Inside(message.record, "", LOWEST), itertools.count(1))
     return [(row.name, type(row.leaf), row.when, row.meaning) for row in rows]
+
+
+def effects(version: ServerVersion) -> dict[str, list[Message]]:
+    """The messages that a gate changes, by how: "new", "protobuf" (sent as such from there on) and "fields"."""
+    others = [message for message in MESSAGES if message.since < version and message.protobuf != version]
+    changed = {
+        "new": [message for message in MESSAGES if message.since == version > LOWEST],
+        "protobuf": [message for message in MESSAGES if message.protobuf == version > message.since],
+        "fields": [message for message in others if shape(message, version - 1) != shape(message, version)],
+    }
+    return {how: found for how, found in changed.items() if found}

@@ -11,3 +11,8 @@ class Line(NamedTuple):
     lead: str
     rest: str = ""
     style: str = ""
+
+
+def fitted(text: str, width: int) -> str:
+    """``text`` cut to a width, with dots where something is missing."""
+    return text if len(text) <= width else text[: width - 3] + "..."

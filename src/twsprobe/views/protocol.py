@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
-from twsprobe.views.fields import Row, gate_words, leaves, record_rows, shape, text_rows
+from twsprobe.views.fields import Row, effects, gate_words, leaves, protobuf_rows, record_rows, row_type, sent_words, text_rows
 from twsprobe.wire import messages
 from twsprobe.wire.codes import CODES, RANGES
-from twsprobe.wire.fields import MAX_INT, MAX_LONG, UNSET_DECIMALS, Leaf
+from twsprobe.wire.fields import MAX_INT, MAX_LONG, UNSET_DECIMALS
 from twsprobe.wire.framing import LENGTH, MAX_FRAME, Direction
 from twsprobe.wire.handshake import PREFIX, greeting, offer
 from twsprobe.wire.message import BINARY_ID, PROTOBUF_OFFSET, Message
@@ -307,15 +307,6 @@ def escaped(text: str) -> str:
     return text.replace("|", r"\|").replace("<", "&lt;").replace("*", r"\*").replace("``", "`")
 
 
-def type_words(leaf: Leaf) -> str:
-    """The name of a type, as a link where it is a record."""
-    if isinstance(leaf, Nested):
-        return record_link(leaf.record)
-    if isinstance(leaf, Many):
-        return f"list of {record_link(leaf.record) if leaf.record is not None else type(leaf.leaf).__name__}"
-    return type(leaf).__name__
-
-
 def field_table(rows: Iterable[Row]) -> str:
     """Fields as a table."""
     return table(("#", "pb", "field", "type", "when", "meaning"), [cells(row) for row in rows])
@@ -323,10 +314,7 @@ def field_table(rows: Iterable[Row]) -> str:
 
 def cells(row: Row) -> tuple[str, ...]:
     """A field as a row of a table."""
-    words = type_words(row.leaf)
-    if row.number and row.declared is not None and type_words(row.declared).removeprefix("list of ") != words.removeprefix("list of "):
-        words += f", pb {type_words(row.declared)}"
-    return row.place, row.number, f"`{row.name}`", words, "; ".join(row.when), row.meaning
+    return row.place, row.number, f"`{row.name}`", row_type(row, record_link), "; ".join(row.when), row.meaning
 
 
 def title(message: Message) -> str:
@@ -336,16 +324,8 @@ def title(message: Message) -> str:
 
 def message_section(message: Message) -> str:
     """A message: its heading, what it means, since when it is there and in which encoding, and its fields."""
-    since = "At every server version" if message.since == LOWEST else f"From server version {gate_words(message.since)} on"
-    if message.protobuf is None:
-        encoding = "always as text"
-    else:
-        extent = "alone" if message.text is None else f"from {gate_words(message.protobuf)} on"
-        encoding = f"as protobuf {extent}, with id {message.id + PROTOBUF_OFFSET}"
-    rows = text_rows(message)
-    shown = {row.name.removesuffix("[]") for row in rows}
-    others = [row for row in record_rows(message.record) if row.number and row.name not in shown] if message.protobuf is not None else []
-    parts = [f"#### {title(message)}", message.meaning, f"{since}; {encoding}."]
+    rows, others = text_rows(message), protobuf_rows(message)
+    parts = [f"#### {title(message)}", message.meaning, sent_words(message)]
     if rows and any(isinstance(row.leaf, Nested | Many) for row in others):
         parts += [field_table(rows), "In protobuf:", field_table(others)]
     else:
@@ -418,19 +398,13 @@ def tick_table() -> str:
 
 def gate_table() -> str:
     """Every server version that opened a gate."""
-    rows = [(str(int(version)), version.name, version.change, version.api_release, effects(version)) for version in ServerVersion]
+    rows = [(str(int(version)), version.name, version.change, version.api_release, effect_words(version)) for version in ServerVersion]
     return table(("version", "name", "what it brought", "API release", "messages"), rows)
 
 
-def effects(version: ServerVersion) -> str:
+def effect_words(version: ServerVersion) -> str:
     """The messages that a gate changes, and how."""
-    others = [message for message in MESSAGES if message.since < version and message.protobuf != version]
-    changed = {
-        "new": [message for message in MESSAGES if message.since == version > LOWEST],
-        "protobuf": [message for message in MESSAGES if message.protobuf == version > message.since],
-        "fields": [message for message in others if shape(message, version - 1) != shape(message, version)],
-    }
-    return "; ".join(f"{how}: {', '.join(f'[{message.name}]' for message in found)}" for how, found in changed.items() if found)
+    return "; ".join(f"{how}: {', '.join(f'[{message.name}]' for message in found)}" for how, found in effects(version).items())
 
 
 def code_table() -> str:

@@ -13,7 +13,6 @@ from twsprobe.wire.events import Event, Greeted, SyncLost, Undecodable, Unknown
 from twsprobe.wire.framing import LENGTH, SHOWN_WHEN_LOST, Direction, Frame, Framer, Lost
 from twsprobe.wire.handshake import PREFIX, frame, read_greeting, read_offer
 
-
 Wanted = Callable[[Direction, int | None], bool]
 """Says by its direction and id whether a message is worth decoding; the id is None where it is unreadable."""
 

@@ -88,7 +88,7 @@ class Message:
             try:
                 if payload.count(b"\0", start) > MAX_FIELDS:
                     raise ValueError
-                pieces = str(payload[start:], "utf-8").split("\0")
+                pieces = payload[start:].decode().split("\0")
                 values, used = self.flat(server_version)(pieces, 0)
                 if used == len(pieces) - 1 and not pieces[used]:
                     return Decoded(self.direction, self.id, self.name, server_version, encoding, values, payload, start)

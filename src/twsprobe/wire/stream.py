@@ -86,7 +86,7 @@ class Stream(Construct):
                 start = position + 4
                 position = start + unpack(data, position)[0]
                 try:
-                    pieces = str(data[start:position], "utf-8").split("\0")
+                    pieces = data[start:position].decode().split("\0")
                     append(table[pieces[0]](pieces))
                 except SURPRISES:
                     append(self.odd(data[start:position]))
@@ -112,7 +112,7 @@ class Stream(Construct):
                     if id > PROTOBUF_OFFSET and length > 3:
                         append(protobuf[id](data, start, position))
                     elif length > 3:
-                        append(text[id](str(data[start:position], "utf-8").split("\0")))
+                        append(text[id](data[start:position].decode().split("\0")))
                     else:
                         append(self.odd(data[start - 4 : position]))
                 except SURPRISES:
@@ -150,7 +150,7 @@ class Stream(Construct):
             position = start + unpack(data, position)[0]
             try:
                 if text and data.startswith(text, start):
-                    found.append(readers["text"](str(data[start + self.cut : position], "utf-8").split("\0")))
+                    found.append(readers["text"](data[start + self.cut : position].decode().split("\0")))
                 elif data.startswith(protobuf, start) and position - start > 3:
                     found.append(take(self.protobuf[message.id + PROTOBUF_OFFSET](data, start + 4, position)))
             except SURPRISES:
