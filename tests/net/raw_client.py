@@ -83,9 +83,9 @@ class RawClient:
                 found += await self.receive()
         return found
 
-    async def start(self, client_id: int = 5, maximum: int = 226) -> list[Event]:
+    async def start(self, client_id: int = 5, maximum: int = 226, connect_options: str = "") -> list[Event]:
         """Offer, and start a session; everything up to the last notice of its start."""
-        await self.offer(maximum=maximum)
+        await self.offer(maximum=maximum, connect_options=connect_options)
         found = await self.until("greeting")
         await self.send("startApi", clientId=client_id)
         return found + await self.until("error 2158")

@@ -102,3 +102,4 @@ def test_a_message_that_a_version_lacks_is_refused() -> None:
 def test_placed_keeps_nothing_without_a_place() -> None:
     assert placed({"a": {"b": 1}, "c": [1]}, "", {"x"}) is None
     assert placed({"a": {"b": 1, "d": 2}, "c": [{"e": 3}]}, "", {"a.b", "len(c)", "c[0].e"}) == {"a": {"b": 1}, "c": [{"e": 3}]}
+    assert placed({"c": [{"e": None}, {"e": 3}, None]}, "", {"len(c)", "c[0].e", "c[1].e"}) == {"c": [{}, {"e": 3}, None]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from typing import Any
 
 import hypothesis
@@ -15,11 +16,11 @@ from hypothesis import strategies as st
 
 from tests.net.memory import connected
 from tests.net.raw_client import RawClient, label, labels
+from tests.net.requests import REQUESTS, STOCK, encoded, end_of, since
 from twsprobe.capture.model import Close
 from twsprobe.net.account import LEDGER, simulated_account
-from twsprobe.net.answers import ANSWERS
 from twsprobe.net.delivery import Delivery
-from twsprobe.net.script import Script, Usual
+from twsprobe.net.script import Script, Usual, Wait
 from twsprobe.net.simulator import Simulator, simulator
 from twsprobe.wire.events import Decoded, Event, Greeted
 from twsprobe.wire.framing import Direction
@@ -32,26 +33,10 @@ ACCOUNT = simulated_account()
 START = ["managedAccounts", "nextValidId", "error 2104", "error 2106", "error 2158"]
 QUIET = 60.0
 """Seconds of a clock that jumps."""
+GOING_ON = ("reqMktData", "reqMktDepth", "reqTickByTickData", "reqRealTimeBars", "reqPnL")
+"""Requests whose answers go on with time."""
 
-REQUESTS: dict[str, tuple[dict[str, Any], str]] = {
-    "reqIds": ({"numIds": 1}, "nextValidId"),
-    "reqManagedAccts": ({}, "managedAccounts"),
-    "reqCurrentTime": ({}, "currentTime"),
-    "reqCurrentTimeInMillis": ({}, "currentTimeInMillis"),
-    "reqPositions": ({}, "positionEnd"),
-    "reqOpenOrders": ({}, "openOrderEnd"),
-    "reqAllOpenOrders": ({}, "openOrderEnd"),
-    "reqCompletedOrders": ({"apiOnly": False}, "completedOrdersEnd"),
-    "reqAccountUpdates": ({"subscribe": True, "acctCode": ""}, "accountDownloadEnd"),
-    "reqAccountSummary": ({"reqId": 1, "group": "All", "tags": "NetLiquidation,$LEDGER:ALL"}, "accountSummaryEnd"),
-    "reqPositionsMulti": ({"reqId": 2, "account": "", "modelCode": ""}, "positionMultiEnd"),
-    "reqAccountUpdatesMulti": ({"reqId": 3, "account": "", "modelCode": "", "ledgerAndNLV": False}, "accountUpdateMultiEnd"),
-    "reqExecutions": ({"reqId": 4, "executionFilter": {}}, "execDetailsEnd"),
-    "reqConfig": ({"reqId": 5}, "configResponse"),
-}
-"""Each request that is answered, its fields, and the message that ends the answer."""
-
-COUNTS = dict.fromkeys(REQUESTS, 1) | {
+COUNTS = {
     "reqPositions": len(ACCOUNT.holdings) + 1,
     "reqOpenOrders": 2 * len(ACCOUNT.open_orders) + 1,
     "reqAllOpenOrders": 2 * len(ACCOUNT.open_orders) + 1,
@@ -65,27 +50,17 @@ COUNTS = dict.fromkeys(REQUESTS, 1) | {
 """How many messages each answer has."""
 
 
-def since(name: str) -> int:
-    return int(BY_NAME[Direction.TO_SERVER, name].since)
-
-
-def test_every_answered_request_is_tried() -> None:
-    assert REQUESTS.keys() | {name for name in ANSWERS if name.startswith("cancel")} == ANSWERS.keys()
-
-
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_answers_are_decodable_at_every_version(version: int, nursery: trio.Nursery, autojump_clock: trio.testing.MockClock) -> None:
     client = RawClient(connected(nursery, Simulator(version).serve))
-    await client.start()
+    await client.start(connect_options="+PACEAPI")
     counts = {}
-    for name, (fields, end) in REQUESTS.items():
+    for name, fields, end in REQUESTS:
         if version >= since(name):
-            await client.send(name, **fields)
-            counts[name] = len(await client.until(end))
-    for name in ("cancelPositions", "cancelAccountSummary", "cancelPositionsMulti", "cancelAccountUpdatesMulti"):
-        if version >= since(name):
-            await client.send(name, **({} if name == "cancelPositions" else {"reqId": 1}))
-    assert await client.until_quiet(QUIET) == []
+            await client.send_bytes(encoded(name, version, fields))
+            if end:
+                counts[name] = len(await client.until(end_of(name, end, version)))
+    await client.until_quiet(QUIET)
     greeted, *messages = client.events
     assert isinstance(greeted, Greeted)
     assert (greeted.server_version, greeted.zone) == (version, "Greenwich Mean Time")
@@ -94,9 +69,9 @@ async def test_answers_are_decodable_at_every_version(version: int, nursery: tri
         assert (message.anomalies, message.missing, message.extra) == ((), None, ()), message
         encoding = BY_NAME[Direction.TO_CLIENT, message.name].encoding(version)
         assert message.encoding == encoding
-    assert counts == {name: count for name, count in COUNTS.items() if version >= since(name)}
+    assert COUNTS.items() & counts.items() == {(name, count) for name, count in COUNTS.items() if version >= since(name)}
     held = [message for message in messages if isinstance(message, Decoded) and message.name == "updatePortfolio"]
-    assert [(each.fields["contract"]["conId"], each.fields["marketPrice"], each.fields["unrealizedPNL"]) for each in held] == [
+    assert [(each.fields["contract"]["conId"], each.fields["marketPrice"], each.fields["unrealizedPNL"]) for each in held[:4]] == [
         (each.contract["conId"], each.market_price, each.unrealized) for each in ACCOUNT.holdings
     ]
 
@@ -254,6 +229,58 @@ async def test_subscriptions_end_with_their_client(nursery: trio.Nursery, autoju
     assert server.subscriptions == {(1, "reqAccountSummary", 7)}
 
 
+async def test_a_subscription_goes_on_at_its_rate_until_it_is_cancelled(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    client = RawClient(connected(nursery, Simulator(178).serve))
+    await client.start()
+    await client.send("reqMktData", reqId=1, contract=STOCK, genericTickList="")
+    await client.send("reqRealTimeBars", reqId=2, contract=STOCK, barSize=5, whatToShow="MIDPOINT", useRTH=True)
+    found: list[Event] = []
+    with trio.move_on_after(20.1):
+        while True:
+            found += await client.receive()
+    messages = [event for event in found if isinstance(event, Decoded)]
+    assert len([each for each in messages if each.name == "tickPrice" and each.fields["tickType"] == 4]) == 1 + 80
+    bars = [each.fields["time"] for each in messages if each.name == "realtimeBar"]
+    assert bars == list(range(bars[0], bars[0] + 25, 5))
+    await client.send("cancelMktData", reqId=1)
+    await client.send("cancelRealTimeBars", reqId=2)
+    assert await client.until_quiet(QUIET) == []
+
+
+async def test_what_goes_on_is_not_made_up_for(nursery: trio.Nursery, autojump_clock: trio.testing.MockClock) -> None:
+    """A client that is held up for an hour gets one update, not an hour of them."""
+    server = Simulator(178, Script(on_request={"reqIds": (Wait(3600), Usual.ANSWER)}))
+    client = RawClient(connected(nursery, server.serve))
+    await client.start()
+    await client.send("reqPnL", reqId=1, account="", modelCode="")
+    await client.until("pnl")
+    await client.send("reqIds")
+    with trio.move_on_after(3600.5):
+        while True:
+            await client.receive()
+    assert labels(client.events)[-2:] == ["nextValidId", "pnl"]
+
+
+async def test_orders_stand_when_their_client_has_gone(nursery: trio.Nursery, autojump_clock: trio.testing.MockClock) -> None:
+    server = Simulator(178)
+    client = RawClient(connected(nursery, server.serve))
+    await client.start(4)
+    order = {"action": "BUY", "totalQuantity": Decimal(1), "orderType": "LMT", "lmtPrice": 1.0, "transmit": True}
+    await client.send("placeOrder", orderId=8, contract=STOCK, order=order)
+    await client.send("reqPnL", reqId=1, account="", modelCode="")
+    await client.until("pnl")
+    await client.aclose()
+    await trio.testing.wait_all_tasks_blocked()
+    assert server.subscriptions == set()
+    again = RawClient(connected(nursery, server.serve))
+    await again.start(4)
+    await again.send("reqOpenOrders")
+    statuses = [event for event in await again.until("openOrderEnd") if isinstance(event, Decoded) and event.name == "orderStatus"]
+    assert [(each.fields["orderId"], each.fields["clientId"]) for each in statuses] == [(6, 4), (7, 4), (8, 4)]
+
+
 @pytest.mark.parametrize("version", [178, 226])
 async def test_requests_that_are_not_served_get_an_error(
     version: int, nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
@@ -265,7 +292,7 @@ async def test_requests_that_are_not_served_get_an_error(
         return frame(id.to_bytes(4, "big") + body if version > 200 else b"%d\0%s" % (id, body))
 
     for sent, code, text in (
-        (request(1, b"11\0001\0"), 321, "reqMktData is not served at server version"),
+        (request(21, b"2\0008" + b"\0" * 15), 321, "exerciseOptions is not served at server version"),
         (request(177, b""), 321, "message 177 is not simulated"),
         (request(8, b"1\0three\0"), 320, "'three' is not int32"),
         (frame(b"?"), 320, "does not begin with a message id"),
@@ -279,6 +306,17 @@ async def test_requests_that_are_not_served_get_an_error(
     await client.send("startApi", clientId=5)
     await client.send("reqIds")
     assert labels(await client.until("nextValidId")) == ["nextValidId"]
+
+
+async def test_what_cannot_be_said_back_gets_an_error(nursery: trio.Nursery, autojump_clock: trio.testing.MockClock) -> None:
+    """Orders are text up to 202, and a client can place one in protobuf all the same, whose strings hold what text cannot."""
+    client = RawClient(connected(nursery, Simulator(202).serve))
+    await client.start()
+    terms = {"action": "BUY", "totalQuantity": Decimal(1), "orderType": "MKT", "transmit": True, "orderRef": "a\0b"}
+    fields: dict[str, Any] = {"orderId": 8, "contract": STOCK, "order": terms}
+    await client.send_bytes(encode("placeOrder", Direction.TO_SERVER, 202, encoding="protobuf", **fields))
+    await client.send("reqIds")
+    assert labels(await client.until("nextValidId")) == ["error 320", "nextValidId"]
 
 
 async def test_requests_of_a_later_version_get_an_error(nursery: trio.Nursery, autojump_clock: trio.testing.MockClock) -> None:
@@ -297,11 +335,13 @@ async def test_deliveries_differ_in_nothing_but_the_split(version: int, autojump
         async with trio.open_nursery() as nursery:
             server = Simulator(version, delivery=delivery.value, clock=lambda: 1_795_500_061_234_567_890)
             client = RawClient(connected(nursery, server.serve))
-            await client.start()
-            for name, (fields, end) in REQUESTS.items():
-                if version >= since(name):
-                    await client.send(name, **fields)
-                    await client.until(end)
+            await client.start(connect_options="+PACEAPI")
+            for name, fields, end in REQUESTS:
+                if version >= since(name) and not name.startswith(GOING_ON):
+                    await client.send_bytes(encoded(name, version, fields))
+                    if end:
+                        await client.until(end_of(name, end, version))
+            await client.until_quiet(QUIET)
             await client.aclose()
         received[delivery.value] = client.received
     assert len(received["message"]) > 5000

@@ -156,14 +156,9 @@ _VALUES = (
     Value("TotalCashValue", "57743.00", "USD"),
     Value("UnrealizedPnL", "2320.67", "BASE"),
 )
-_LIMIT_ORDER: Fields = {
-    "orderId": 6,
-    "permId": 1841377401,
+ORDER_DEFAULTS: Fields = {
     "parentId": 0,
-    "action": "BUY",
-    "totalQuantity": Decimal(100),
-    "orderType": "LMT",
-    "lmtPrice": 402.5,
+    "lmtPrice": 0.0,
     "auxPrice": 0.0,
     "tif": "DAY",
     "openClose": "O",
@@ -191,6 +186,15 @@ _LIMIT_ORDER: Fields = {
     "autoCancelParent": False,
     "includeOvernight": False,
     "imbalanceOnly": False,
+}
+"""What TWS says of an order where the client said nothing."""
+_LIMIT_ORDER: Fields = ORDER_DEFAULTS | {
+    "orderId": 6,
+    "permId": 1841377401,
+    "action": "BUY",
+    "totalQuantity": Decimal(100),
+    "orderType": "LMT",
+    "lmtPrice": 402.5,
 }
 _ALGO_ORDER: Fields = _LIMIT_ORDER | {
     "orderId": 7,

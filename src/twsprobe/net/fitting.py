@@ -48,7 +48,10 @@ def placed(value: Any, path: str, paths: set[str]) -> Any:
         kept = {name: placed(inner, joined(path, name), paths) for name, inner in value.items()}
         return {name: inner for name, inner in kept.items() if inner is not None} or None
     if isinstance(value, (list, tuple)):
-        return [placed(element, f"{path}[{index}]", paths) for index, element in enumerate(value)] if f"len({path})" in paths else None
+        if f"len({path})" not in paths:
+            return None
+        kept_elements = (placed(element, f"{path}[{index}]", paths) for index, element in enumerate(value))
+        return [{} if kept is None and isinstance(element, dict) else kept for kept, element in zip(kept_elements, value, strict=True)]
     return value if path in paths else None
 
 

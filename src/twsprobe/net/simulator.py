@@ -4,12 +4,14 @@ All that is said comes from the declarations of messages at the negotiated versi
 Where the behaviour of TWS is known only from documents or from what clients report, it is likely and not certain: silence for a client
 that does not open as it should; an error (320 unreadable, 321 not served) and no close for a request that cannot be answered, which
 is what TWS does since "Maintain connection upon receiving incorrectly formatted fields" is on by default; error 100 once for each second
-with too many messages, the rest of which is dropped, and a close at the third.
+with too many messages, the rest of which is dropped, and a close at the third. What clients subscribe to goes on between their requests,
+each at its own rate; orders that they place stand in a book that all of them share, as long as the simulator lives.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -19,7 +21,8 @@ import trio
 from twsprobe.capture.model import Close
 from twsprobe.net.account import Account, Fields, simulated_account
 from twsprobe.net.address import Address
-from twsprobe.net.answers import ANSWERS, Asked, Said, Subscription, error
+from twsprobe.net.answers import ANSWERS
+from twsprobe.net.asked import Asked, Feed, Said, State, Subscription, error
 from twsprobe.net.delivery import Delivery, Outbox
 from twsprobe.net.fitting import encode_fitting
 from twsprobe.net.pace import MAX_RATE, STRIKES, Pace, Verdict
@@ -30,7 +33,9 @@ from twsprobe.wire.conversation import Conversation
 from twsprobe.wire.events import Decoded, Event, Undecodable, Unknown, VersionOffered
 from twsprobe.wire.framing import Direction
 from twsprobe.wire.handshake import greeting
+from twsprobe.wire.message import EncodeError
 from twsprobe.wire.registry import BY_NAME
+from twsprobe.wire.tokens import Malformed
 from twsprobe.wire.versions import HIGHEST, LOWEST
 
 READ_SIZE = 65536
@@ -68,10 +73,14 @@ class Simulator:
         self.script = script_of(scenario) if isinstance(scenario, str) else scenario
         self.server_version, self.observer, self.clock = server_version, observer, clock
         self.delivery = self.script.delivery or Delivery(delivery)
-        self.account = account or simulated_account(self.script.account_code)
+        self.state = State(account or simulated_account(self.script.account_code))
         self.clients: dict[int, Session] = {}
-        self.subscriptions: set[Subscription] = set()
         self._numbers = itertools.count(1)
+
+    @property
+    def subscriptions(self) -> set[Subscription]:
+        """What clients are subscribed to."""
+        return set(self.state.subscriptions)
 
     async def serve(self, stream: trio.abc.Stream) -> None:
         """Serve one client until it leaves or is sent away, and close the stream."""
@@ -83,7 +92,7 @@ class Simulator:
         finally:
             if session.client_id is not None:
                 del self.clients[session.client_id]
-                self.subscriptions -= {each for each in self.subscriptions if each[0] == session.client_id}
+                self.state.forget(session.client_id)
             await trio.aclose_forcefully(stream)
 
     def is_taken(self, client_id: int) -> bool:
@@ -131,13 +140,39 @@ class Session:
         await self.perform(self.script.on_connect)
         while True:
             await self.outbox.flush()
-            data = bytes(await self.stream.receive_some(READ_SIZE))
+            data = await self.receive()
+            if data is None:
+                await self.go_on()
+                continue
             if not data:
                 return
             for event in self.conversation.feed(Direction.TO_SERVER, data):
                 if self.simulator.observer is not None:
                     self.simulator.observer(self.number, event)
                 await self.take(event)
+
+    async def receive(self) -> bytes | None:
+        """The client's next bytes, none once it has closed; None where something that it subscribed to is due first."""
+        with trio.move_on_at(min((self.due(feed) for feed in self.feeds()), default=math.inf)):
+            return bytes(await self.stream.receive_some(READ_SIZE))
+        return None
+
+    def feeds(self) -> list[Feed]:
+        """What goes on for the client."""
+        return self.simulator.state.feeds(self.client_id) if self.client_id is not None else []
+
+    def due(self, feed: Feed) -> float:
+        """When a feed is due on Trio's clock; a new one after its period."""
+        if feed.due is None:
+            feed.due = trio.current_time() + feed.period
+        return feed.due
+
+    async def go_on(self) -> None:
+        """Say what is due of the client's subscriptions. One that comes late is not made up for."""
+        for feed in self.feeds():
+            if self.due(feed) <= trio.current_time():
+                feed.due = trio.current_time() + feed.period
+                await self.say_all(next(feed.messages, ()))
 
     async def take(self, event: Event) -> None:
         """Do what an event from the client asks for. What does not open a connection as TWS knows it is met with silence."""
@@ -182,7 +217,7 @@ class Session:
         """Answer a request, or say why not. A second startApi is ignored."""
         if isinstance(event, Decoded):
             if event.name in ANSWERS and self.version >= BY_NAME[Direction.TO_SERVER, event.name].since:
-                await self.perform(self.script.on_request.get(event.name, (Usual.ANSWER,)), event)
+                await self.serve_request(event)
             elif event.name != "startApi":
                 await self.say(*unserved(f"{event.name} is not served at server version {self.version}"))
         elif isinstance(event, Unknown) and event.id is not None:
@@ -190,6 +225,14 @@ class Session:
             await self.say(*unserved(f"message {event.id} is not simulated"))
         else:
             await self.say(*error(320, f"Error reading request. {event.reason}"))
+
+    async def serve_request(self, request: Decoded) -> None:
+        """Answer a request that can be answered. Raises Closed."""
+        try:
+            await self.perform(self.script.on_request.get(request.name, (Usual.ANSWER,)), request)
+        except (EncodeError, Malformed) as fault:
+            # A client may send as protobuf what this version says in text, which cannot say every value of it back.
+            await self.say(*error(320, f"Error reading request. {fault.reason}"))
 
     async def perform(self, steps: Steps, request: Decoded | None = None) -> None:
         """Take steps one after the other, on account of ``request`` where there is one. Raises Closed."""
@@ -220,9 +263,7 @@ class Session:
         name = {Usual.ACCOUNTS: "reqManagedAccts", Usual.ORDER_ID: "reqIds"}.get(step, request.name if request else "")
         fields = request.fields if request else {}
         client_id = self.client_id or 0
-        return ANSWERS[name](
-            Asked(fields, client_id, self.version, self.simulator.account, self.simulator.clock(), self.simulator.subscriptions)
-        )
+        return ANSWERS[name](Asked(fields, client_id, self.version, self.simulator.state, self.simulator.clock()))
 
     async def greet(self, step: Greet) -> None:
         """Answer the offer; the connection speaks the answer's version from here on."""
