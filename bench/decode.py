@@ -17,15 +17,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import ib_async.client
 import ib_async.decoder
 import ibapi.decoder
 from ibapi import comm
 from ibapi.wrapper import EWrapper
-from streams import TICKS, frames
 
+from bench.streams import TICKS, frames
 from twsprobe.wire.framing import Direction, Framer
 from twsprobe.wire.stream import stream
 
@@ -70,7 +70,7 @@ def official(server_version: int) -> Callable[[bytes], None]:
     return run
 
 
-def ib_async(server_version: int) -> Callable[[bytes], None]:
+def by_ib_async(server_version: int) -> Callable[[bytes], None]:
     """ib_async's way from bytes to callbacks."""
 
     class Wrapper:
@@ -188,7 +188,7 @@ def main() -> None:
     logging.disable(logging.CRITICAL)
     mixed178, mixed200, protobuf = (b"".join(frames(version, COUNT)) for version in (178, 200, 226))
     show("mixed text at 178 / official", ratio(lambda: official(178)(mixed178), lambda: reader178(mixed178)), 4.5, 6)
-    show("mixed text at 178 / ib_async", ratio(lambda: ib_async(178)(mixed178), lambda: reader178(mixed178)), 2.2, 3)
+    show("mixed text at 178 / ib_async", ratio(lambda: by_ib_async(178)(mixed178), lambda: reader178(mixed178)), 2.2, 3)
     reader200 = ours(200)
     show("mixed text at 200 / official", ratio(lambda: official(200)(mixed200), lambda: reader200(mixed200)), 4.5, 6)
     orders = b"".join(frames(178, 1000, {"openOrder": 1}))

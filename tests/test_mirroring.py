@@ -9,7 +9,7 @@ TESTS = ROOT / "tests"
 # Folders of declarations, whose tests stand beside those of the code that reads them; records alone are tested by the messages they are in.
 BESIDE = {"wire/messages": "wire/test_messages_"}
 # Test files of no one module.
-ACROSS = {"wire/test_real_sessions.py"}
+ACROSS = {"wire/test_real_sessions.py", "wire/test_ib_async.py", "wire/test_mutation.py"}
 
 
 def rooms() -> list[str]:

@@ -1,16 +1,17 @@
 """Requests that the official client makes of generated arguments, and what we read in them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
 from ibapi.common import WshEventData
 from ibapi.const import UNSET_DOUBLE
 from ibapi.contract import ComboLeg, Contract, DeltaNeutralContract
+from ibapi.execution import ExecutionFilter
 from ibapi.scanner import ScannerSubscription
 from ibapi.tag_value import TagValue
 
-from tests.wire.conformance import Choices, attribute, contained, decoded, differences
+from tests.wire.conformance import OFFICIAL, Case, Cases, Choices, attribute, contained, decoded, differences
 from tests.wire.generate import steps
 from tests.wire.oracle import ASCII, VERSIONS, Sampler, sent
 from twsprobe.wire.fields import Bool, Double, Leaf, String
@@ -27,6 +28,7 @@ OBJECTS: Mapping[str, type] = {
     "DeltaNeutralContract": DeltaNeutralContract,
     "ScannerSubscription": ScannerSubscription,
     "TagValue": TagValue,
+    "ExecutionFilter": ExecutionFilter,
     "WshEventDataRequest": WshEventData,
 }
 """The official classes for our records."""
@@ -34,8 +36,8 @@ OBJECTS: Mapping[str, type] = {
 TURNS = {1.0: 8, 0.0: 1, 0.6: 12}
 """How many sets of arguments there are around each gate, by the share of them that is set; elsewhere there is one of each."""
 
-UNGUARDED = {"reqSoftDollarTiers"}
-"""Requests of which the official client does not know that older versions lack them."""
+UNGUARDED = {"reqSoftDollarTiers", "reqCompletedOrders", "replaceFA"}
+"""Requests of which the official client does not know that older versions lack them, or their number."""
 
 NEVER_SENT = {"lastTradeDate", "perLegPrice"}
 """What the official client has in its contract, or in its schema, and puts into no request for data."""
@@ -44,13 +46,13 @@ SENDABLE = ASCII.replace(";", "").replace("=", "")
 """Characters that the official client lets pass, less those that its options in text have no way to write."""
 
 
-def check_requests(name: str, paths: Sequence[str], choices: Choices, first: int = LOWEST) -> int:
+def check_requests(name: str, paths: Sequence[str], choices: Choices, first: int = LOWEST) -> Cases:
     """We read the arguments of a request that the official client wrote, at every server version, and write the same bytes for them.
 
     It refuses the request below the version that brought it, or below ``first``. ``paths`` are those of the method's arguments; an
-    empty path stands for an object that holds all values but reqId. Says how many requests that were.
+    empty path stands for an object that holds all values but reqId.
     """
-    message, count = BY_NAME[Direction.TO_SERVER, name], 0
+    message, cases = BY_NAME[Direction.TO_SERVER, name], Cases()
     around = set(steps(message))
     first = max(first, message.since)
     if first > LOWEST and name not in UNGUARDED:
@@ -60,10 +62,10 @@ def check_requests(name: str, paths: Sequence[str], choices: Choices, first: int
         if version >= first:
             for share, turns in TURNS.items():
                 for turn in range(turns if version in around else 1):
-                    sample = Sampler(f"{name} {version} {share} {turn}", share, choices, SENDABLE)
+                    sample = Sampler(f"{name} {version} {share} {turn}", share, choices, SENDABLE, version)
                     check_sample(message, paths, sample, version)
-                    count += 1
-    return count
+                    cases[Case(OFFICIAL, message.encoding(version), version)] += 1
+    return cases
 
 
 def check_sample(message: Message, paths: Sequence[str], sample: Sampler, version: int) -> None:
@@ -83,21 +85,25 @@ def check_sample(message: Message, paths: Sequence[str], sample: Sampler, versio
     assert encode(message.name, Direction.TO_SERVER, version, **fields) == data
 
 
-def argument(record: Record, path: str, values: Values) -> Any:
+def argument(record: Record, path: str, values: Values, objects: Mapping[str, Callable[[], Any]] = OBJECTS) -> Any:
     """What the official method is given for a path of ours; what is unset is what clients give for it."""
     leaf = Nested(record, None) if not path else record.leaf(path.split("."))
-    return official_value(leaf, lookup(values, path.split(".")) if path else values)
+    return official_value(leaf, lookup(values, path.split(".")) if path else values, objects)
 
 
-def official_value(leaf: Leaf, value: Any) -> Any:
+def official_value(leaf: Leaf | None, value: Any, objects: Mapping[str, Callable[[], Any]]) -> Any:
     if isinstance(leaf, Many):
-        return None if value is None else [official_value(Nested(leaf.record, None), element) for element in value if leaf.record]
+        return (
+            None
+            if value is None
+            else [official_value(Nested(leaf.record, None) if leaf.record else leaf.leaf, one, objects) for one in value]
+        )
     if isinstance(leaf, Nested):
-        made = OBJECTS[leaf.record.type_name]()
+        made = objects[leaf.record.type_name]()
         for name, held in (value or {}).items():
             inner = leaf.record.fields[name]
             if hasattr(made, attribute(made, name)) and held is not None:
-                setattr(made, attribute(made, name), as_attribute(name, official_value(inner, held)))
+                setattr(made, attribute(made, name), as_attribute(name, official_value(inner, held, objects)))
         return made
     if value is not None:
         return value

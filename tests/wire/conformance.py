@@ -1,14 +1,16 @@
 """What holds for every message: the official client reads what we write, and we read what it writes."""
 
 import importlib
-import random
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
-from typing import Any
+from random import Random
+from typing import Any, NamedTuple
 
 from ibapi.order import OrderComboLeg
 
+from tests.wire.generate import Maker, steps
 from tests.wire.oracle import (
     SHARES,
     UNICODE,
@@ -16,25 +18,36 @@ from tests.wire.oracle import (
     Call,
     Sampler,
     described,
-    mutated,
     official,
     read_back,
     received,
     same,
     schema,
-    sent,
     without_unknown,
 )
-from twsprobe.wire.events import Decoded, Undecodable
+from twsprobe.wire.events import Decoded
 from twsprobe.wire.framing import LENGTH, Direction
 from twsprobe.wire.layout import Values, lookup
-from twsprobe.wire.message import BINARY_ID, PROTOBUF, PROTOBUF_OFFSET, TEXT, Message, value_paths
+from twsprobe.wire.message import BINARY_ID, PROTOBUF, PROTOBUF_OFFSET, TEXT, Message
 from twsprobe.wire.protobuf import Many, Nested, Record
-from twsprobe.wire.registry import BY_NAME, decode, encode, head, reencode
+from twsprobe.wire.registry import BY_NAME, decode, encode, reencode
 from twsprobe.wire.tokens import FIXED32, LENGTH_DELIMITED, VARINT, UnknownField
 from twsprobe.wire.versions import HIGHEST
 
 Choices = Mapping[str, Sequence[object]]
+
+
+class Case(NamedTuple):
+    """What was compared: whom with (one of the words below), in which encoding, at which server version."""
+
+    against: str
+    encoding: str
+    version: int
+
+
+OFFICIAL, UNKNOWN_FIELDS, ROUND_TRIP = "official client", "unknown fields", "round trips"
+Cases = Counter[Case]
+"""How many cases passed."""
 
 # The official client's names for what its callbacks get, where they are not those of its protobuf schemas.
 ATTRIBUTES = {
@@ -59,13 +72,6 @@ ATTRIBUTES = {
 FORGOTTEN = {"firstTrailStopPrice", "sharesAllocation", "faProfile", "eTradeOnly", "firmQuoteOnly", "nbboPriceCap", "hasGaps", "isL2"}
 FORGOTTEN |= {"mdSizeMultiplier", "sizeMinTick"}
 
-# What the official Python client reads differently from what TWS means, and what the samples therefore leave out or allow for.
-OFFICIAL_BUGS = {
-    "empty number": "callbacks that are called by their signature take no empty number: the message is dropped with a ValueError",
-    "date": "the yieldRedemptionDate of the protobuf form must be a number, though it is a string there: another raises ValueError",
-    "backslash": r"un-escaping is Python's, so \n, \x41 and the like in text of TWS lose their meaning too",
-    "pairs": r"a character beyond U+FFFF, which TWS writes as two \uXXXX, stays two surrogates",
-}
 UNESCAPABLE = UNICODE.replace("\\", "")
 """Characters that survive the official client's un-escaping."""
 
@@ -115,49 +121,58 @@ def attribute(theirs: object, name: str) -> str:
     return ATTRIBUTES.get(f"{type(theirs).__name__}.{name}", ATTRIBUTES.get(name, name))
 
 
-def check_text(name: str, arguments: Sequence[str], choices: Choices, alphabet: str) -> int:
-    """The official client gets our values from our text at every server version; says how many samples that were.
+def check_text(name: str, arguments: Sequence[str], choices: Choices, alphabet: str) -> Cases:
+    """The official client gets our values from our text at every server version.
 
     ``arguments`` are the paths of what its callback gets, in order; an empty path stands for all values in one object.
     """
-    message = BY_NAME[Direction.TO_CLIENT, name]
-    versions = [version for version in VERSIONS if version >= message.since]
-    for version in versions:
-        for kind, share in SHARES.items():
-            sample = Sampler(f"{name} {version} {kind}", share, choices, alphabet)
-            values = sample.layout(message.layout(version))
-            data = encode(name, Direction.TO_CLIENT, version, encoding=TEXT, **values)
-            ours = decoded(data, Direction.TO_CLIENT, version).fields
-            assert contained(values, ours) == []
-            call = received(data, version).call()
-            assert call.name == name
-            for path, argument in zip(arguments, call.arguments, strict=True):
-                found = lookup(ours, path.split(".")) if path else {key: ours[key] for key in ours if key != "version"}
-                assert differences(found, argument, path) == [], (version, kind)
-    return len(versions) * len(SHARES)
+    message, cases = BY_NAME[Direction.TO_CLIENT, name], Cases()
+    for version, sample in samples(message, choices, alphabet):
+        ours, data = written(message, sample, version)
+        call = received(data, version).call()
+        assert call.name == name
+        for path, argument in zip(arguments, call.arguments, strict=True):
+            found = lookup(ours, path.split(".")) if path else {key: ours[key] for key in ours if key != "version"}
+            assert differences(found, argument, path) == [], (version, sample.seed)
+        cases[Case(OFFICIAL, TEXT, version)] += 1
+    return cases
 
 
-def check_calls(name: str, expected: Callable[[Values, int], list[Call]], choices: Choices) -> int:
+def check_calls(name: str, expected: Callable[[Values, int], list[Call]], choices: Choices) -> Cases:
     """The same for a message of which the official client makes calls of another form: ``expected`` has our values as their arguments."""
-    message = BY_NAME[Direction.TO_CLIENT, name]
-    versions = [version for version in VERSIONS if version >= message.since]
-    for version in versions:
+    message, cases = BY_NAME[Direction.TO_CLIENT, name], Cases()
+    for version, sample in samples(message, choices, UNICODE):
+        ours, data = written(message, sample, version)
+        found = received(data, version)
+        assert found.left == []
+        for our_call, their_call in zip(expected(ours, version), found.calls, strict=True):
+            assert our_call.name == their_call.name
+            pairs = zip(our_call.arguments, their_call.arguments, strict=True)
+            assert [line for our, their in pairs for line in differences(our, their, their_call.name)] == [], (version, sample.seed)
+        cases[Case(OFFICIAL, TEXT, version)] += 1
+    return cases
+
+
+def samples(message: Message, choices: Choices, alphabet: str) -> Iterator[tuple[int, Sampler]]:
+    """What makes values at each server version: with all, none and some of them set, and more of these around gates."""
+    around = set(steps(message))
+    for version in range(message.since, VERSIONS.stop):
         for kind, share in SHARES.items():
-            values = Sampler(f"{name} {version} {kind}", share, choices).layout(message.layout(version))
-            data = encode(name, Direction.TO_CLIENT, version, encoding=TEXT, **values)
-            ours = decoded(data, Direction.TO_CLIENT, version).fields
-            assert contained(values, ours) == []
-            found = received(data, version)
-            assert found.left == []
-            for our_call, their_call in zip(expected(ours, version), found.calls, strict=True):
-                assert our_call.name == their_call.name
-                pairs = zip(our_call.arguments, their_call.arguments, strict=True)
-                assert [line for ours, theirs in pairs for line in differences(ours, theirs, their_call.name)] == [], (version, kind)
-    return len(versions) * len(SHARES)
+            for turn in range(4 if version in around and share else 1):
+                yield version, Sampler(f"{message.name} {version} {kind} {turn}", share, choices, alphabet)
 
 
-def check_unknown_fields(message: Message, rounds: int = 12) -> int:
-    """Protobuf fields that no schema has are kept, named and written back, wherever they are; says how many samples that were."""
+def written(message: Message, sample: Sampler, version: int) -> tuple[Values, bytes]:
+    """The text message that a sample makes, and our values as we read them back."""
+    values = sample.layout(message.layout(version))
+    data = encode(message.name, message.direction, version, encoding=TEXT, **values)
+    ours = decoded(data, message.direction, version).fields
+    assert contained(values, ours) == []
+    return ours, data
+
+
+def check_unknown_fields(message: Message, rounds: int = 12) -> Cases:
+    """Protobuf fields that no schema has are kept, named and written back, wherever they are."""
     for turn in range(rounds):
         values = Sampler(f"{message.name} {turn}", 0.8).record(message.record)
         grown, places = grow(values, f"{message.name} {turn}")
@@ -168,7 +183,7 @@ def check_unknown_fields(message: Message, rounds: int = 12) -> int:
         assert len(event.anomalies) == places
         assert all("is not in our schema" in anomaly for anomaly in event.anomalies)
         assert reencode(event) == data
-    return rounds
+    return Cases({Case(UNKNOWN_FIELDS, PROTOBUF, HIGHEST): rounds})
 
 
 def grow(values: Values, seed: str) -> tuple[Values, int]:
@@ -208,87 +223,54 @@ def check_schema(record: Record, official_type: Any) -> None:
             check_schema(entry.leaf.record, message_type(entry.leaf.record.type_name))
 
 
-def check_protobuf(message: Message, type_name: str, choices: Choices, rounds: int = 12) -> int:
-    """Both read what the other wrote, field by field, and write the same bytes; says how many samples that were."""
-    version, official_type = HIGHEST, message_type(type_name)
+def check_protobuf(message: Message, type_name: str, choices: Choices, rounds: int = 12) -> Cases:
+    """Both read what the other wrote, field by field, and write the same bytes, on both sides of every gate."""
+    official_type, cases = message_type(type_name), Cases()
     check_schema(message.record, official_type)
-    for kind, share in SHARES.items():
-        for turn in range(rounds):
-            values = Sampler(f"{type_name} {kind} {turn}", share, choices).record(message.record)
-            theirs = official(official_type, values, message.record)
-            data = frame(BINARY_ID.pack(message.id + PROTOBUF_OFFSET) + theirs.SerializeToString(deterministic=True))
-            event = decoded(data, message.direction, version)
-            assert event.encoding == PROTOBUF
-            assert event.fields == read_back(theirs, message.record) == values
-            ours = encode(message.name, message.direction, version, **values)
-            parsed = official_type.FromString(ours[LENGTH.size + BINARY_ID.size :])
-            assert parsed == theirs
-            assert without_unknown(parsed) == parsed.SerializeToString(deterministic=True)
-            assert ours == data
-            if message.direction is Direction.TO_CLIENT:
-                assert received(data, version).message() == theirs
-    return len(SHARES) * rounds
+    for version in (version for version in steps(message) if message.encoding(version) == PROTOBUF):
+        for kind, share in SHARES.items():
+            for turn in range(rounds if version == HIGHEST else 2):
+                sample = Sampler(f"{type_name} {kind} {turn}", share, choices, version=version)
+                check_protobuf_sample(message, official_type, sample.record(message.record), version)
+                cases[Case(OFFICIAL, PROTOBUF, version)] += 1
+    return cases
 
 
-def check_request(name: str, paths: Sequence[str], arguments: Sequence[object], version: int, method: str = "") -> None:
-    """We read the values of a request that the official client wrote, and write the same bytes for them."""
-    data = sent(version, method or name, *arguments)
-    event = decoded(data, Direction.TO_SERVER, version)
-    assert event.name == name
-    assert event.encoding == BY_NAME[Direction.TO_SERVER, name].encoding(version)
-    for path, argument in zip(paths, arguments, strict=True):
-        assert same(lookup(event.fields, path.split(".")), argument), path
-    assert {path.partition("[")[0] for path in value_paths(event.fields, "")} <= {"version", *paths}
-    fields = {key: value for key, value in event.fields.items() if key != "version"}
-    assert encode(name, Direction.TO_SERVER, version, **fields) == data
+def check_protobuf_sample(message: Message, official_type: Any, values: Values, version: int) -> None:
+    theirs = official(official_type, values, message.record)
+    data = frame(BINARY_ID.pack(message.id + PROTOBUF_OFFSET) + theirs.SerializeToString(deterministic=True))
+    event = decoded(data, message.direction, version)
+    assert event.encoding == PROTOBUF
+    assert event.fields == read_back(theirs, message.record) == values
+    ours = encode(message.name, message.direction, version, **values)
+    parsed = official_type.FromString(ours[LENGTH.size + BINARY_ID.size :])
+    assert parsed == theirs
+    assert without_unknown(parsed) == parsed.SerializeToString(deterministic=True)
+    assert ours == data
+    if message.direction is Direction.TO_CLIENT:
+        assert received(data, version).message() == theirs
 
 
-def check_paths(message: Message, choices: Choices, rounds: int = 10) -> int:
-    """The compiled form and the interpreted one agree on payloads, valid and not, and every payload that decodes is written back.
-
-    Says how many payloads that were.
-    """
-    draw, count = random.Random(message.name), 0
-    for version in VERSIONS[:: len(VERSIONS) // 16]:
-        if version < message.since or message.text is None:
-            continue
-        for turn in range(rounds):
-            share = draw.random()
-            values = Sampler(f"{message.name} {version} {turn}", share, choices).layout(message.layout(version))
-            payload = encode(message.name, message.direction, version, encoding=TEXT, **values)[LENGTH.size :]
-            start = head(payload, version).start
-            for candidate in (payload, mutated(payload, start, draw), mutated(mutated(payload, start, draw), start, draw)):
-                check_payload(message, candidate, start, TEXT, version)
-                count += 1
-    return count
+def check_round_trips(message: Message, version: int, encoding: str) -> Cases:
+    """What we write is what we read, and is written back, with none, some and all of the values set."""
+    for share in (0.0, 0.3, 0.7, 1.0):
+        values = Maker(Random(f"{message.name} {version} {share}"), share).values(message, version, encoding)
+        data = encode(message.name, message.direction, version, encoding=encoding, **values)
+        event = decoded(data, message.direction, version)
+        assert (event.id, event.name, event.encoding) == (message.id, message.name, encoding)
+        assert (event.extra, event.missing) == ((), None)
+        assert contained(values, event.fields) == []
+        assert encoding == TEXT or contained(event.fields, values) == []
+        assert encode(message.name, message.direction, version, encoding=encoding, **event.fields) == data
+    return Cases({Case(ROUND_TRIP, encoding, version): 4})
 
 
-def check_mutated_protobuf(message: Message, rounds: int = 60) -> int:
-    """The same for protobuf payloads."""
-    draw = random.Random(message.name)
-    for turn in range(rounds):
-        values = Sampler(f"{message.name} {turn}", draw.random()).record(message.record)
-        payload = encode(message.name, message.direction, HIGHEST, **values)[LENGTH.size :]
-        check_payload(message, mutated(payload, BINARY_ID.size, draw), BINARY_ID.size, PROTOBUF, HIGHEST)
-    return rounds
-
-
-def check_payload(message: Message, payload: bytes, start: int, encoding: str, version: int) -> None:
-    compiled = message.decode(payload, start, encoding, version)
-    interpreted = message.interpret(payload, start, encoding, version)
-    assert repr(compiled) == repr(interpreted)
-    assert isinstance(compiled, (Decoded, Undecodable))
-    if isinstance(compiled, Decoded):
-        again = reencode(compiled)
-        if encoding == TEXT:
-            assert again == frame(payload)
-        else:  # in protobuf's own order, and of a field that came twice the last counts
-            assert reencode(decoded_as(message, again, start, encoding, version, compiled)) == again
-
-
-def decoded_as(message: Message, data: bytes, start: int, encoding: str, version: int, like: Decoded) -> Decoded:
-    """A frame decoded, which has values for the same paths as another."""
-    event = message.decode(data[LENGTH.size :], start, encoding, version)
-    assert isinstance(event, Decoded)
-    assert sorted(value_paths(event.fields, "")) == sorted(value_paths(like.fields, ""))
-    return event
+def check_the_rest(message: Message, cases: Cases) -> Cases:
+    """Round trips on those sides of gates of which the official client said nothing, and everywhere if it never said anything."""
+    silent = not any(case.against == OFFICIAL for case in cases)
+    found = Cases()
+    for version in range(message.since, VERSIONS.stop) if silent else steps(message):
+        encoding = message.encoding(version)
+        if not cases[Case(OFFICIAL, encoding, version)]:
+            found += check_round_trips(message, version, encoding)
+    return found

@@ -151,6 +151,7 @@ class Sampler:
     share: float
     choices: Mapping[str, Sequence[object]] = field(default_factory=dict)
     alphabet: str = UNICODE
+    version: int = HIGHEST
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
@@ -188,11 +189,11 @@ class Sampler:
                 self.nodes(node.nodes, element, f"{inside}.")
 
     def record(self, record: Record, inside: str = "") -> Values:
-        """Values for the protobuf form of a record."""
+        """Values for the protobuf form of a record at the server version."""
         values: Values = {}
         for name, leaf in record.fields.items():
             path = inside + name
-            if leaf.number is None:
+            if leaf.number is None or (leaf.since is not None and self.version < leaf.since):
                 continue
             if isinstance(leaf, (Nested, Many)):
                 chosen = self.choices.get(path, ()) if isinstance(leaf, Nested) else ()
@@ -325,25 +326,3 @@ def without_unknown(message: Any) -> bytes:
     copy.DiscardUnknownFields()
     data: bytes = copy.SerializeToString(deterministic=True)
     return data
-
-
-def mutated(payload: bytes, start: int, draw: random.Random) -> bytes:
-    """A payload with a mistake behind its id: a piece gone, doubled, emptied or spelled differently, a byte changed, an early end."""
-    body = payload[start:]
-    pieces = body.split(b"\0")
-    at = draw.randrange(len(pieces))
-    kind = draw.randrange(6)
-    if kind == 0:
-        del pieces[at]
-    elif kind == 1:
-        pieces.insert(at, pieces[at])
-    elif kind == 2:
-        pieces[at] = draw.choice((b"", b"0", b"1", b"-1", b"2147483647", b"1.5", b"x", b"\xff", "語".encode()))
-    elif kind == 3:
-        pieces[at] = b"0" + pieces[at]
-    elif kind == 4:
-        return payload[: start + draw.randrange(len(body) + 1)]
-    elif body:
-        position = draw.randrange(len(body))
-        return payload[: start + position] + bytes([draw.randrange(256)]) + body[position + 1 :]
-    return payload[:start] + b"\0".join(pieces)

@@ -1,16 +1,17 @@
 """Account messages, held against the official client."""
 
+from collections.abc import Iterator
+
 import pytest
 
+from tests.wire.asking import check_requests
 from tests.wire.conformance import (
     UNESCAPABLE,
-    check_mutated_protobuf,
-    check_paths,
+    Cases,
     check_protobuf,
-    check_request,
     check_text,
 )
-from tests.wire.oracle import UNICODE, VERSIONS
+from tests.wire.oracle import UNICODE
 from twsprobe.wire.framing import Direction
 from twsprobe.wire.message import EncodeError, Message
 from twsprobe.wire.messages.account import MESSAGES
@@ -63,52 +64,31 @@ SCHEMAS = {
     "reqAccountUpdatesMulti": "AccountUpdatesMultiRequest",
     "cancelAccountUpdatesMulti": "CancelAccountUpdatesMulti",
 }
-REQUESTS = (
-    ("reqAccountUpdates", "subscribe acctCode", (True, "DU1234567")),
-    ("reqAccountUpdates", "subscribe acctCode", (False, "")),
-    ("reqPositions", "", ()),
-    ("cancelPositions", "", ()),
-    ("reqAccountSummary", "reqId group tags", (9001, "All", "NetLiquidation,$LEDGER:ALL")),
-    ("reqAccountSummary", "reqId group tags", (-1, "", "")),
-    ("cancelAccountSummary", "reqId", (9001,)),
-    ("reqPositionsMulti", "reqId account modelCode", (1, "DU1234567", "Growth~\t")),
-    ("reqPositionsMulti", "reqId account modelCode", (0, "", "")),
-    ("cancelPositionsMulti", "reqId", (2**31 - 2,)),
-    ("reqAccountUpdatesMulti", "reqId account modelCode ledgerAndNLV", (1, "DU1234567", "Growth", True)),
-    ("reqAccountUpdatesMulti", "reqId account modelCode ledgerAndNLV", (1, "", "", False)),
-    ("cancelAccountUpdatesMulti", "reqId", (1,)),
-)
+# The paths of what the official method is given, in order.
+REQUESTS = {
+    "reqAccountUpdates": "subscribe acctCode",
+    "reqPositions": "",
+    "cancelPositions": "",
+    "reqAccountSummary": "reqId group tags",
+    "cancelAccountSummary": "reqId",
+    "reqPositionsMulti": "reqId account modelCode",
+    "cancelPositionsMulti": "reqId",
+    "reqAccountUpdatesMulti": "reqId account modelCode ledgerAndNLV",
+    "cancelAccountUpdatesMulti": "reqId",
+}
 OF_MODELS = [message for message in MESSAGES if message.since == V.MODELS_SUPPORT]
 
 
-def test_every_message_is_in_the_tables() -> None:
-    assert SCHEMAS.keys() == BY_NAME.keys()
-    assert CALLBACKS.keys() | {request for request, _, _ in REQUESTS} == BY_NAME.keys()
-
-
-@pytest.mark.parametrize("name", CALLBACKS)
-def test_the_official_client_reads_our_text(name: str) -> None:
-    paths, choices, alphabet = CALLBACKS[name]
-    assert check_text(name, paths.split(), choices, alphabet) > 300
-
-
-@pytest.mark.parametrize("name", SCHEMAS)
-def test_protobuf_is_that_of_the_official_client(name: str) -> None:
-    assert BY_NAME[name].protobuf == V.PROTOBUF_ACCOUNTS_POSITIONS
-    assert check_protobuf(BY_NAME[name], SCHEMAS[name], {}) > 0
-
-
-@pytest.mark.parametrize(("name", "paths", "arguments"), REQUESTS)
-def test_requests_of_the_official_client(name: str, paths: str, arguments: tuple[object, ...]) -> None:
-    for version in VERSIONS:
-        if version >= BY_NAME[name].since:
-            check_request(name, paths.split(), arguments, version)
-
-
-@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: message.name)
-def test_compiled_and_interpreted_agree(message: Message) -> None:
-    assert check_paths(message, {"version": (1, 7, 8)}) > 0
-    assert check_mutated_protobuf(message) > 0
+def prove(message: Message) -> Iterator[Cases]:
+    """Hold a message against the official client in every way there is."""
+    name = message.name
+    if name in CALLBACKS:
+        paths, choices, alphabet = CALLBACKS[name]
+        yield check_text(name, paths.split(), choices, alphabet)
+    else:
+        yield check_requests(name, REQUESTS[name].split(), {})
+    assert message.protobuf == V.PROTOBUF_ACCOUNTS_POSITIONS
+    yield check_protobuf(message, SCHEMAS[name], {})
 
 
 @pytest.mark.parametrize("message", OF_MODELS, ids=lambda message: message.name)

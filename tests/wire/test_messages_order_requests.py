@@ -1,10 +1,10 @@
 """Orders as clients place and cancel them, held against the official client."""
 
 import math
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-import ib_async
 import pytest
 from ibapi.contract import Contract
 from ibapi.order import Order
@@ -12,22 +12,21 @@ from ibapi.order_cancel import OrderCancel
 from ibapi.softdollartier import SoftDollarTier
 from ibapi.tag_value import TagValue
 
-from tests.wire.client_orders import GATED, AsyncClient, OfficialOrders, async_order
+from tests.wire.asking import check_requests
+from tests.wire.client_orders import GATED, OfficialOrders
 from tests.wire.conformance import (
     FORGOTTEN,
-    check_mutated_protobuf,
-    check_paths,
+    OFFICIAL,
+    Case,
+    Cases,
     check_protobuf,
-    check_request,
-    check_unknown_fields,
     contained,
     decoded,
     differences,
-    frame,
 )
 from tests.wire.generate import steps
 from tests.wire.oracle import VERSIONS, is_unset, sent
-from twsprobe.wire.events import Decoded, Undecodable
+from twsprobe.wire.events import Decoded
 from twsprobe.wire.framing import LENGTH, Direction
 from twsprobe.wire.message import PROTOBUF, TEXT, EncodeError, Message
 from twsprobe.wire.messages.order_requests import MESSAGES
@@ -123,34 +122,45 @@ def check_protobuf_order(version: int, sample: int, share: float) -> set[str]:
     return set(of_order)
 
 
-def test_every_message_is_in_the_tables() -> None:
-    assert SCHEMAS.keys() == BY_NAME.keys()
-
-
-@pytest.mark.parametrize("name", SCHEMAS)
-def test_protobuf_is_that_of_the_official_client(name: str) -> None:
+def prove(message: Message) -> Iterator[Cases]:
+    """Hold a message against the official client in every way there is."""
+    name = message.name
     type_name, gate = SCHEMAS[name]
-    assert BY_NAME[name].protobuf == gate
-    assert check_protobuf(BY_NAME[name], type_name, CHOICES) > 0
-    assert check_unknown_fields(BY_NAME[name]) > 0
+    assert message.protobuf == gate
+    yield check_protobuf(message, type_name, CHOICES)
+    yield check_requests(name, ["autoBind"], {}) if name == "reqAutoOpenOrders" else check_sent(message)
 
 
-@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: message.name)
-def test_compiled_and_interpreted_agree(message: Message) -> None:
-    assert check_paths(message, CHOICES) > 0
-    assert check_mutated_protobuf(message) > 0
+def check_sent(message: Message) -> Cases:
+    """The official client's requests with orders and cancels of every kind, at every server version."""
+    cases = Cases()
+    for version in VERSIONS:
+        for sample, share in enumerate(shares(message.name, version)):
+            if message.name != "placeOrder":
+                check_cancel(message, version, sample, share)
+            elif message.encoding(version) == TEXT:
+                check_text_order(version, sample, share)
+            else:
+                check_protobuf_order(version, sample, share)
+            cases[Case(OFFICIAL, message.encoding(version), version)] += 1
+    return cases
 
 
-@pytest.mark.parametrize("version", range(V.V100_PLUS, V.PROTOBUF_PLACE_ORDER))
-def test_orders_that_the_official_client_places_in_text(version: int) -> None:
-    for sample, share in enumerate(shares("placeOrder", version)):
-        check_text_order(version, sample, share)
-
-
-@pytest.mark.parametrize("version", range(V.PROTOBUF_PLACE_ORDER, VERSIONS.stop))
-def test_orders_that_the_official_client_places_in_protobuf(version: int) -> None:
-    for sample, share in enumerate(shares("placeOrder", version)):
-        check_protobuf_order(version, sample, share)
+def check_cancel(message: Message, version: int, sample: int, share: float) -> None:
+    """We read a cancel as the official client wrote it, and write the same bytes for it."""
+    cancel = OfficialOrders(f"{message.name} {version} {sample}", share, version).cancel()
+    arguments = {"orderId": 7} if message.name == "cancelOrder" else {}
+    data = sent(version, message.name, *arguments.values(), cancel)
+    event = decoded(data, TO_SERVER, version)
+    ours = dict(event.fields.get("orderCancel", {}))
+    assert not ours.pop("externalUserId", None)
+    assert (event.name, event.encoding) == (message.name, message.encoding(version))
+    assert {key: event.fields.get(key) for key in arguments} == arguments
+    assert differences(ours, cancel, "orderCancel") == []
+    unheard = {"manualOrderCancelTime"} if event.encoding == TEXT and message.name == "reqGlobalCancel" else set()
+    assert lacking(ours, cancel) <= unheard
+    fields = {key: value for key, value in event.fields.items() if key != "version"}
+    assert encode(message.name, TO_SERVER, version, **fields) == data
 
 
 def test_every_attribute_of_an_order_is_placed_or_known_not_to_be() -> None:
@@ -189,31 +199,6 @@ def test_a_value_behind_a_closed_gate_is_refused(gate: V, attribute: str) -> Non
         path = rf"{inside(attribute)}\.{attribute}(\.name)?"
         with pytest.raises(EncodeError, match=rf"^placeOrder\.{path}: (has no place in the text form at|needs) server version"):
             encode("placeOrder", TO_SERVER, gate - 1, **fields)
-
-
-@pytest.mark.parametrize("name", ["cancelOrder", "reqGlobalCancel"])
-def test_cancels_of_the_official_client(name: str) -> None:
-    for version in VERSIONS:
-        for sample, share in enumerate(shares(name, version)):
-            cancel = OfficialOrders(f"{name} {version} {sample}", share, version).cancel()
-            arguments = {"orderId": 7} if name == "cancelOrder" else {}
-            data = sent(version, name, *arguments.values(), cancel)
-            event = decoded(data, TO_SERVER, version)
-            ours = dict(event.fields.get("orderCancel", {}))
-            assert not ours.pop("externalUserId", None)
-            assert (event.name, event.encoding) == (name, BY_NAME[name].encoding(version))
-            assert {key: event.fields.get(key) for key in arguments} == arguments
-            assert differences(ours, cancel, "orderCancel") == []
-            unheard = {"manualOrderCancelTime"} if event.encoding == TEXT and name == "reqGlobalCancel" else set()
-            assert lacking(ours, cancel) <= unheard
-            fields = {key: value for key, value in event.fields.items() if key != "version"}
-            assert encode(name, TO_SERVER, version, **fields) == data
-
-
-@pytest.mark.parametrize("bind", [True, False])
-def test_binding_of_the_official_client(bind: bool) -> None:
-    for version in VERSIONS:
-        check_request("reqAutoOpenOrders", ["autoBind"], (bind,), version)
 
 
 def text_of(name: str, version: int, **fields: Any) -> list[str]:
@@ -333,23 +318,7 @@ def test_an_order_that_is_cut_short_gives_what_it_holds() -> None:
             assert reencode(event)[LENGTH.size :] == payload[:end]
 
 
-@pytest.mark.parametrize("version", range(V.REPLACE_FA_END, V.PENDING_PRICE_REVISION + 1))
-def test_orders_that_ib_async_places(version: int) -> None:
-    client = AsyncClient(version)
-    contract, order = async_order()
-    client.placeOrder(7, contract, order)
-    event = decoded(frame(client.sent), TO_SERVER, version)
-    ours = {name: value for name, value in event.fields["order"].items() if name not in ("conditions", "orderComboLegs")}
-    assert differences(ours, order, "order") + differences(event.fields["contract"], contract, "contract") == []
-    assert event.fields["order"]["orderComboLegs"] == [0.5]
-    assert [condition["type"] for condition in event.fields["order"]["conditions"]] == [1, 3, 4, 5, 6, 7]
-    assert [condition["isConjunctionConnection"] for condition in event.fields["order"]["conditions"]] == [True, False, *[True] * 4]
-    cancel = AsyncClient(version)
-    cancel.cancelOrder(7)
-    assert decoded(frame(cancel.sent), TO_SERVER, version).fields["orderId"] == 7
-
-
-# What clients get wrong; the samples above stay clear of it. A test that fails here means that they need not any more.
+# What the official client gets wrong; the samples above stay clear of it. A test that fails here means that they need not any more.
 
 
 def test_the_official_client_refuses_all_orders_without_an_amount_of_money_before_there_was_one() -> None:
@@ -365,11 +334,3 @@ def test_the_official_client_writes_a_mark_of_its_own_where_no_quantity_is_given
     data = sent(178, "placeOrder", 7, contract, order)
     assert UNSET_QUANTITY in data
     assert decoded(data, TO_SERVER, 178).fields["order"]["totalQuantity"] is None
-
-
-def test_ib_async_misspells_what_is_infinite() -> None:
-    client = AsyncClient(178)
-    client.placeOrder(7, ib_async.Contract(), ib_async.Order(orderType="PEG BEST", competeAgainstBestOffset=math.inf))
-    event = decode(client.sent, TO_SERVER, 178)
-    assert isinstance(event, Undecodable)
-    assert (event.path, event.reason) == ("order.competeAgainstBestOffset", "'Infinite' is not double")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.wire.conformance import contained
+from tests.wire.conformance import check_round_trips, contained
 from tests.wire.generate import VERSIONS, Maker, encodings, examples, leaves, makers, steps, versions
 from twsprobe.wire.events import Decoded, Undecodable, Unknown
 from twsprobe.wire.framing import LENGTH, Direction
@@ -79,18 +79,7 @@ def test_a_message_is_read_back_as_it_was_written(message: Message) -> None:
     """On both sides of every gate, in each encoding, with none, some and all of its values."""
     for version in steps(message):
         for encoding in encodings(message, version):
-            for share in (0.0, 0.3, 0.7, 1.0):
-                values = Maker(Random(f"{message.name} {version} {share}"), share).values(message, version, encoding)
-                data = encode(message.name, message.direction, version, encoding=encoding, **values)
-                event = decode(data[LENGTH.size :], message.direction, version)
-                assert isinstance(event, Decoded), event
-                assert (event.id, event.name, event.encoding) == (message.id, message.name, encoding)
-                assert (event.extra, event.missing, event.anomalies) == ((), None, ())
-                assert contained(values, event.fields) == []
-                assert encoding == TEXT or values_equal(values, event.fields)
-                assert reencode(event) == data
-                again = encode(message.name, message.direction, version, encoding=encoding, **event.fields)
-                assert again == data
+            assert check_round_trips(message, version, encoding)
 
 
 def check_payload(message: Message, payload: bytes, start: int, version: int, encoding: str) -> None:
