@@ -33,6 +33,8 @@ ROUNDS = 9
 READ = 4096
 COUNT = 30_000
 PROTOBUF_OFFSET = 200
+LOG = logging.getLogger("ibapi.client")
+"""The official loop offers each message to its log, which is off unless somebody asks for it."""
 # Neither client has types for these.
 Client: Any = ib_async.client.Client
 AsyncDecoder: Any = ib_async.decoder.Decoder
@@ -62,6 +64,7 @@ def official(server_version: int) -> Callable[[bytes], None]:
                 else:
                     end = text.index(b"\0")
                     id, text = int(text[:end]), text[end + 1 :]
+                LOG.debug("message %d: %s", id, text)
                 if id > PROTOBUF_OFFSET:
                     decoder.processProtoBuf(text, id - PROTOBUF_OFFSET)
                 else:
@@ -185,7 +188,6 @@ def show(what: str, value: float, least: float, aim: float, *, most: bool = Fals
 
 def main() -> None:
     """Measure and print the table."""
-    logging.disable(logging.CRITICAL)
     mixed178, mixed200, protobuf = (b"".join(frames(version, COUNT)) for version in (178, 200, 226))
     show("mixed text at 178 / official", ratio(lambda: official(178)(mixed178), lambda: reader178(mixed178)), 4.5, 6)
     show("mixed text at 178 / ib_async", ratio(lambda: by_ib_async(178)(mixed178), lambda: reader178(mixed178)), 2.2, 3)

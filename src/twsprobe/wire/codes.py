@@ -90,6 +90,9 @@ _WIRE: tuple[tuple[int, Severity, str, str], ...] = (
     (201, _ERROR, "An order was rejected; the text says why.", _ORDER),
     (202, _WARNING, "An order was cancelled.", _ORDER),
     (203, _ERROR, "The account may not trade this instrument.", _ORDER),
+    (300, _ERROR, "There is no market data request with this id.", _HEALTHY),
+    (309, _ERROR, "No more market depth requests are free for this login.", _HEALTHY),
+    (310, _ERROR, "There is no market depth request with this id.", _HEALTHY),
     (
         320,
         _ERROR,
@@ -113,6 +116,9 @@ _WIRE: tuple[tuple[int, Severity, str, str], ...] = (
     (327, _ERROR, "Only client id 0 may bind manual orders automatically.", "The session is healthy; reqAutoOpenOrders needs client id 0."),
     (354, _ERROR, "The login has no subscription for this market data.", _DATA_RIGHTS),
     (366, _ERROR, "There is no historical data query with this id.", _HEALTHY),
+    (387, _ERROR, "The exchange does not take this type of order for this instrument.", _ORDER),
+    (420, _ERROR, "A request for real-time bars is not valid; the text says why.", _HEALTHY),
+    (430, _ERROR, "There are no fundamental data for this instrument.", _HEALTHY),
     (1100, _ERROR, "TWS lost its link to IBKR.", "The API connection is fine; TWS itself is offline until 1101 or 1102 arrives."),
     (
         1101,
@@ -170,6 +176,7 @@ _WIRE: tuple[tuple[int, Severity, str, str], ...] = (
         "The disclaimer for API connections to a paper account was not accepted yet.",
         "Nobody has accepted the disclaimer since the login; many clients misreport this as a client id in use.",
     ),
+    (10092, _ERROR, "The exchange offers no market depth for this instrument.", _HEALTHY),
     (10147, _ERROR, "The order to cancel was not found.", _ORDER),
     (10148, _ERROR, "The order cannot be cancelled in its present state.", _ORDER),
     (10167, _WARNING, "The market data is not subscribed, and delayed data is sent instead.", _DATA_RIGHTS),
@@ -180,6 +187,7 @@ _WIRE: tuple[tuple[int, Severity, str, str], ...] = (
         "Live updates of historical bars stopped because the link was lost.",
         "The session is healthy; the client has to ask for the bars again.",
     ),
+    (10172, _ERROR, "A news article could not be fetched.", _HEALTHY),
     (10186, _ERROR, "The market data is not subscribed, and delayed data is not enabled.", _DATA_RIGHTS),
     (10187, _ERROR, "Historical ticks could not be fetched.", _HEALTHY),
     (10189, _ERROR, "Tick-by-tick data failed, for lack of permission or because the login trades from another address.", _HEALTHY),
@@ -203,7 +211,11 @@ _WIRE: tuple[tuple[int, Severity, str, str], ...] = (
         "The negotiated version is too low for the fractional size rules of this request.",
         "The client offers a version below 163; upgrade it.",
     ),
+    (10282, _ERROR, "Events of Wall Street Horizon were asked for before its metadata.", _HEALTHY),
+    (10283, _ERROR, "Events of Wall Street Horizon could not be fetched.", _HEALTHY),
     (10299, _ERROR, "This request needs another kind of data in whatToShow.", _HEALTHY),
+    (10314, _ERROR, "A date, a time or a time zone in a request is not valid.", _HEALTHY),
+    (10358, _ERROR, "This TWS or this login gives no fundamental data.", _HEALTHY),
 )
 
 _LOCAL: tuple[tuple[int, str, str], ...] = (
