@@ -44,7 +44,7 @@ def list_scenarios(context: click.Context, parameter: click.Parameter, value: bo
 @click.option(
     "--delivery", type=click.Choice(["message", "byte", "whole"]), default="message", show_default=True, help="How it cuts sends."
 )
-@click.option("-v", "--verbose", is_flag=True, help="Show each frame as it passes.")
+@click.option("-v", "--verbose", is_flag=True, help="Show what clients say, frame by frame.")
 @click.option("--list", is_flag=True, is_eager=True, expose_value=False, callback=list_scenarios, help="List the scenarios and leave.")
 def command(server_version: int, scenario: str, listen: tuple[str, int], delivery: str, verbose: bool) -> int:
     """Be a TWS with a small paper account, for clients to connect to. Ends with Ctrl-C.
