@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from twsprobe.wire.events import Event, Greeted, SyncLost, Undecodable, Unknown
-from twsprobe.wire.framing import LENGTH, SHOWN_WHEN_LOST, Direction, Frame, Framer, Lost
+from twsprobe.wire.framing import LENGTH, SHOWN_WHEN_LOST, Direction, Framer
 from twsprobe.wire.handshake import PREFIX, frame, read_greeting, read_offer
 
 Wanted = Callable[[Direction, int | None], bool]
@@ -61,8 +61,17 @@ class Conversation:
             self._prefixed = True
             data = bytes(self._opening[len(PREFIX) :])
             self._opening.clear()
-        events = (self._event(direction, found) for found in self._framers[direction].feed(data))
-        return [event for event in events if event is not None]
+        framer = self._framers[direction]
+        events: list[Event] = []
+        offset = framer.offset
+        for payload in framer.feed(data):
+            event = self._event(direction, payload, offset)
+            if event is not None:
+                events.append(event)
+            offset += LENGTH.size + len(payload)
+        if framer.lost is not None:
+            events.append(self._lose(SyncLost(direction, framer.lost.reason, framer.lost.data, framer.lost.offset)))
+        return events
 
     def end(self, direction: Direction) -> list[Event]:
         """Nothing more comes in a direction: the event of a frame, or of an opening, that never became whole. Given once."""
@@ -77,28 +86,26 @@ class Conversation:
         self._lost[event.direction] = event
         return event
 
-    def _event(self, direction: Direction, found: Frame | Lost) -> Event | None:
-        if isinstance(found, Lost):
-            return self._lose(SyncLost(direction, found.reason, found.data, found.offset))
+    def _event(self, direction: Direction, payload: bytes, offset: int) -> Event | None:
         if direction is Direction.TO_SERVER and not self._offered:
             self._offered = True
-            offered = read_offer(found.payload, 0)
+            offered = read_offer(payload, 0)
             if offered is not None:
                 return offered
-            opening = PREFIX + frame(found.payload)
-            return Undecodable(direction, None, None, None, "text", "is no offer of versions", "", found.offset + LENGTH.size, opening)
+            opening = PREFIX + frame(payload)
+            return Undecodable(direction, None, None, None, "text", "is no offer of versions", "", offset + LENGTH.size, opening)
         if direction is Direction.TO_CLIENT and not self._greeted:
-            greeted = read_greeting(found.payload, found.offset)
+            greeted = read_greeting(payload, offset)
             if greeted is None:
-                return Unknown(direction, None, None, None, "came before the server version", found.payload, found.offset)
+                return Unknown(direction, None, None, None, "came before the server version", payload, offset)
             return self._greet(greeted)
         if self.server_version is None:
-            return Unknown(direction, None, None, None, "came before the server version was known", found.payload, found.offset)
+            return Unknown(direction, None, None, None, "came before the server version was known", payload, offset)
         from twsprobe.wire.registry import decode, head
 
-        if self._wanted is not None and not self._wanted(direction, head(found.payload, self.server_version).id):
+        if self._wanted is not None and not self._wanted(direction, head(payload, self.server_version).id):
             return None
-        return decode(found.payload, direction, self.server_version)._replace(offset=found.offset)
+        return decode(payload, direction, self.server_version)._replace(offset=offset)
 
     def _greet(self, greeted: Greeted) -> Greeted:
         self._greeted = True
