@@ -1,14 +1,15 @@
 """Decoding, measured against the clients that its users run: the official decoder, and ib_async.
 
 Every ratio is measured side by side in one run: each round times both on the same stream, in turns, and the ratio is the median over the
-rounds of the other's time by ours. The official decoder is driven as it drives itself: reads of 4 KiB, ``read_msg``, ``interpret``, with
-callbacks that do nothing. Ours keeps every object. Run it with the project's environment: ``python bench/decode.py``.
+rounds of the other's time by ours. The official decoder is driven as it drives itself, by its own loops: reads of 4 KiB, ``EReader.run``
+with ``read_msg``, its queue, ``EClient.run`` with ``interpret``, and callbacks that do nothing. Ours keeps every object. Run it with the project's environment: ``python bench/decode.py``.
 """
 
 from __future__ import annotations
 
+import datetime
 import gc
-import logging
+import queue
 import statistics
 import sys
 import time
@@ -21,8 +22,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import ib_async.client
 import ib_async.decoder
+import ibapi.client
 import ibapi.decoder
-from ibapi import comm
+import ibapi.reader
 from ibapi.wrapper import EWrapper
 
 from bench.streams import TICKS, frames
@@ -32,13 +34,12 @@ from twsprobe.wire.stream import stream
 ROUNDS = 9
 READ = 4096
 COUNT = 30_000
-PROTOBUF_OFFSET = 200
-LOG = logging.getLogger("ibapi.client")
-"""The official loop offers each message to its log, which is off unless somebody asks for it."""
 # Neither client has types for these.
 Client: Any = ib_async.client.Client
 AsyncDecoder: Any = ib_async.decoder.Decoder
 Decoder: Any = ibapi.decoder.Decoder
+EClient: Any = ibapi.client.EClient
+EReader: Any = ibapi.reader.EReader
 
 
 def idle() -> Any:
@@ -47,28 +48,41 @@ def idle() -> Any:
     return type("Idle", (), {name: lambda *arguments, **more: None for name in names})()
 
 
+class Reads:
+    """A connection of the official client whose reads are pieces of 4 KiB, and which ends with the last."""
+
+    def __init__(self, data: bytes) -> None:
+        self.pieces = iter([data[start : start + READ] for start in range(0, len(data), READ)])
+        self.left = len(data)
+
+    def isConnected(self) -> bool:
+        """Whether there is more to read."""
+        return self.left > 0
+
+    def recvMsg(self) -> bytes:
+        """The next piece."""
+        piece = next(self.pieces)
+        self.left -= len(piece)
+        return piece
+
+
+class Frames(list[bytes]):
+    """In place of the queue between the official reader and its client, where framing alone is measured."""
+
+    put = list.append
+
+
 def official(server_version: int) -> Callable[[bytes], None]:
-    """The official client's way from bytes to callbacks."""
+    """The official client's way from bytes to callbacks: the loop of its reader, its queue, the loop of its client, one after the other."""
 
     def run(data: bytes) -> None:
-        decoder = Decoder(idle(), server_version)
-        buffer = b""
-        for start in range(0, len(data), READ):
-            buffer += data[start : start + READ]
-            while buffer:
-                _, text, buffer = comm.read_msg(buffer)
-                if not text:
-                    break
-                if server_version >= 201:
-                    id, text = int.from_bytes(text[:4], "big"), text[4:]
-                else:
-                    end = text.index(b"\0")
-                    id, text = int(text[:end]), text[end + 1 :]
-                LOG.debug("message %d: %s", id, text)
-                if id > PROTOBUF_OFFSET:
-                    decoder.processProtoBuf(text, id - PROTOBUF_OFFSET)
-                else:
-                    decoder.interpret(comm.read_fields(text), id)
+        client = EClient(idle())
+        client.reset()
+        client.serverVersion_ = server_version
+        client.decoder = Decoder(client.wrapper, server_version)
+        client.msg_queue = queue.Queue()
+        EReader(Reads(data), client.msg_queue).run()
+        client.run()
 
     return run
 
@@ -78,6 +92,8 @@ def by_ib_async(server_version: int) -> Callable[[bytes], None]:
 
     class Wrapper:
         """Callbacks that do nothing."""
+
+        defaultTimezone = datetime.UTC
 
         def __getattr__(self, name: str) -> Any:
             return lambda *arguments, **more: None
@@ -118,21 +134,15 @@ def ratio(theirs: Callable[[], object], mine: Callable[[], object]) -> float:
 
 
 def framing(data: bytes) -> tuple[Callable[[], object], Callable[[], object]]:
-    """Cutting frames alone, the official way and ours, in reads of 4 KiB."""
+    """Cutting frames alone, the loop of the official reader around ``read_msg`` and ours, in reads of 4 KiB."""
 
     def theirs() -> list[bytes]:
-        buffer, found = b"", []
-        for start in range(0, len(data), READ):
-            buffer += data[start : start + READ]
-            while buffer:
-                _, text, buffer = comm.read_msg(buffer)
-                if not text:
-                    break
-                found.append(text)
+        found = Frames()
+        EReader(Reads(data), found).run()
         return found
 
-    def mine() -> list[Any]:
-        framer, found = Framer(), []
+    def mine() -> list[bytes]:
+        framer, found = Framer(), list[bytes]()
         for start in range(0, len(data), READ):
             found += framer.feed(data[start : start + READ])
         return found

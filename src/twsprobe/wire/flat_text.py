@@ -14,7 +14,7 @@ from typing import Any
 from twsprobe.wire.conversion import Conversion, Mode
 from twsprobe.wire.emit import defined, walk, watched
 from twsprobe.wire.fields import MAX_DOUBLE, Decimal, Double, Int, Leaf, String
-from twsprobe.wire.layout import Conditional, Node, Presence, Repetition, Slot
+from twsprobe.wire.layout import IS_SET, Conditional, Node, Presence, Repetition, Slot
 from twsprobe.wire.message import Message
 from twsprobe.wire.objects import Classes, Object
 from twsprobe.wire.protobuf import Nested, Record
@@ -94,6 +94,9 @@ class Scope:
         self.writer, self.classes, self.key = writer, classes, key
         self.values: dict[Path, str] = {}
         self.flags: dict[Path, str] = {}
+        self.emptiable = {
+            node.path for node in walk(nodes) if isinstance(node, Repetition) or (isinstance(node, Slot) and type(node.leaf) is String)
+        }
         always = {node.path for node in nodes if isinstance(node, Slot)}
         for node in walk(nodes):
             if isinstance(node, (Slot, Repetition)) and node.path not in self.values:
@@ -130,7 +133,7 @@ class Scope:
                 continue
             flush()
             if isinstance(node, Conditional):
-                writer.add(f"if {node.test.expression.format(self.values[node.path])}:")
+                self.writer.add(f"if {self.test(node)}:")
                 self.indented(node.nodes)
             elif isinstance(node, Presence):
                 flag = self.flags[node.path]
@@ -141,6 +144,11 @@ class Scope:
             elif isinstance(node, Repetition):
                 self.repeat(node)
         flush()
+
+    def test(self, node: Conditional) -> str:
+        """The expression of a condition. What can only be a text, a list or None needs no more than to be asked whether it is empty."""
+        value = self.values[node.path]
+        return value if node.test is IS_SET and node.path in self.emptiable else node.test.expression.format(value)
 
     def indented(self, nodes: Sequence[Node]) -> None:
         """Write the lines of nodes one step deeper."""
@@ -176,7 +184,11 @@ class Scope:
         """Write the cut through elements that are single fields."""
         writer = self.writer
         width = 1 if node.leaf is not None else len(node.nodes)
-        writer.add(f"j = i + max({count}, 0) * {width}")
+        # Most lists of a message with many fields are empty, and nothing is cheaper than an empty list.
+        writer.add(f"{self.values[node.path]} = []")
+        writer.add(f"if {count} > 0:")
+        writer.depth += 1
+        writer.add(f"j = i + {count} * {width}")
         writer.add("if j > len(f): raise ValueError")
         if node.leaf is not None:
             writer.add(f"{self.values[node.path]} = list({writer.column(node.leaf, 'f[i:j]', key)})")
@@ -190,6 +202,7 @@ class Scope:
             }
             writer.add(f"{self.values[node.path]} = {self.elements(node.record, columns)}")
         writer.add("i = j")
+        writer.depth -= 1
 
     def elements(self, record: Record, columns: dict[Path, str]) -> str:
         """The expression that makes the objects of a list from the columns of their fields."""

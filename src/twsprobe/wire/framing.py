@@ -9,6 +9,7 @@ lost from that byte on and the framer keeps what follows only as a count.
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from struct import Struct
 from struct import error as StructError
 from typing import NamedTuple
@@ -19,6 +20,8 @@ MAX_FRAME = 0xFFFFFF
 LENGTH = Struct(">I")
 BLOCK = 1 << 20
 """How many bytes are cut at a time."""
+SHORT = 1024
+"""Bytes of payload below which a length has a reader of its own."""
 SHOWN_WHEN_LOST = 64
 """How many of the bytes that were not a frame are kept for the report."""
 
@@ -52,6 +55,8 @@ class Framer:
         self._parts: list[bytes] = []
         self._held = 0
         self._needed = LENGTH.size
+        # A short frame's payload and the length word behind it are read together, by a reader for frames of its length.
+        self._readers: dict[int, Callable[[bytes, int], tuple[bytes, int]]] = {}
         self.offset = offset
         self.lost: Lost | None = None
         """Set when the stream stopped being frames; nothing comes after it."""
@@ -63,42 +68,52 @@ class Framer:
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take bytes and return the payloads of the frames they complete, in order."""
+        if len(data) > BLOCK:
+            return [payload for start in range(0, len(data), BLOCK) for payload in self.feed(data[start : start + BLOCK])]
         found: list[bytes] = []
-        for start in range(0, len(data), BLOCK):
-            self._feed(data[start : start + BLOCK] if len(data) > BLOCK else data, found)
-        return found
-
-    def _feed(self, data: bytes, found: list[bytes]) -> None:
         if self.lost is not None:
-            return
+            return found
         self._held += len(data)
         # Bytes of a frame that is not whole are only put aside: a large frame that comes in small pieces is joined once.
         if self._held < self._needed:
             self._parts.append(bytes(data))
-            return
+            return found
         if self._parts:
             data = b"".join((*self._parts, data))
             self._parts.clear()
-        unpack, append = LENGTH.unpack_from, found.append
-        position, start, size = 0, LENGTH.size, len(data)
-        end = 0
-        try:
-            while True:
-                end = start + unpack(data, position)[0]
-                if end > size:
+        readers, append = self._readers, found.append
+        start, length = LENGTH.size, int.from_bytes(data[: LENGTH.size], "big")
+        while True:
+            try:
+                while True:
+                    payload, following = readers[length](data, start)
+                    append(payload)
+                    start += length + 4
+                    length = following
+            except KeyError:
+                if length < SHORT:
+                    readers[length] = Struct(f">{length}sI").unpack_from
+                elif start + length + LENGTH.size <= len(data):
+                    append(data[start : start + length])
+                    start += length + LENGTH.size
+                    length = int.from_bytes(data[start - LENGTH.size : start], "big")
+                else:
                     break
-                append(data[start:end])
-                position, start = end, end + 4
-        except StructError:
-            end = start  # not even the length word is whole
+            except StructError:
+                break  # no other length word is behind this frame
+        position, size, end = start - LENGTH.size, len(data), start + length
+        if end <= size:
+            append(data[start:end])
+            position, end = end, end + LENGTH.size
         self.offset += position
         # A whole frame is never above the limit: a block is smaller than that, and a frame that began in an earlier one was judged there.
-        if end - start > MAX_FRAME:
+        if length > MAX_FRAME:
             shown = bytes(data[position : position + SHOWN_WHEN_LOST])
-            self.lost = Lost(f"a frame of {end - start:,} bytes was announced; the limit is {MAX_FRAME:,}", self.offset, shown)
+            self.lost = Lost(f"a frame of {length:,} bytes was announced; the limit is {MAX_FRAME:,}", self.offset, shown)
             self._held = 0
-            return
+            return found
         self._held = size - position
         self._needed = end - position
         if self._held:
             self._parts.append(bytes(data[position:]))
+        return found

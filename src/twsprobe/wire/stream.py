@@ -7,7 +7,7 @@ as ``registry.decode`` does, so what comes out is the same, faster.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from struct import Struct
 from struct import error as StructError
@@ -20,7 +20,7 @@ from twsprobe.wire.events import Decoded, Undecodable, Unknown
 from twsprobe.wire.flat_protobuf import compile_protobuf
 from twsprobe.wire.flat_text import compile_text, taking
 from twsprobe.wire.framing import Direction
-from twsprobe.wire.message import BINARY_ID, PROTOBUF, PROTOBUF_OFFSET, TEXT
+from twsprobe.wire.message import BINARY_ID, PROTOBUF_OFFSET
 from twsprobe.wire.objects import Classes, Object
 from twsprobe.wire.registry import BY_ID, BY_NAME, decode
 from twsprobe.wire.versions import ServerVersion
@@ -141,43 +141,71 @@ class Stream(Construct):
 
         if message.text is not None:
             write()
-        walk = self.binary_frames if self.server_version >= ServerVersion.PROTOBUF else self.text_frames
-        take, found = taking(fields), []
-        for encoding, start, end in walk(data, message.id):
-            try:
-                if encoding == TEXT:
-                    found.append(read[0](data[start:end].decode().split("\0")))
-                else:
-                    found.append(take(self.protobuf[message.id + PROTOBUF_OFFSET](data, start, end)))
-            except SURPRISES:
-                odd = self.odd(data[start - self.cut : end])
-                found.append(odd if isinstance(odd, tuple) else take(odd))
+        take = taking(fields)
+
+        def odd(payload: bytes) -> Any:
+            """A frame with a surprise in it."""
+            found = self.odd(payload)
+            return found if isinstance(found, tuple) else take(found)
+
+        data = bytes(data)
+        if self.server_version >= ServerVersion.PROTOBUF:
+            return self.project_binary(data, message.id, read, take, odd)
+        return self.project_text(data, message.id, read, odd)
+
+    def project_text(self, data: bytes, id: int, read: Sequence[Callable[[list[str]], Any]], odd: Callable[[bytes], Any]) -> list[Any]:
+        """The loop over frames below 201: the length and the beginning of the payload are looked at together."""
+        head = b"%d\0" % id
+        unpack, size, position = Struct(f">I{len(head)}s").unpack_from, len(data), 0
+        padded = data + bytes(len(head))
+        found: list[Any] = []
+        try:
+            while position < size:
+                start = position + 4
+                length, begins = unpack(padded, position)
+                position = start + length
+                # A frame that is shorter than the beginning ends before the bytes that were taken for it.
+                if begins == head and length >= len(head):
+                    try:
+                        found.append(read[0](data[start:position].decode().split("\0")))
+                    except SURPRISES:
+                        found.append(odd(data[start:position]))
+        except StructError:
+            position = size + 1
+        if position != size:
+            raise ValueError("the buffer ends inside a frame")
         return found
 
-    def text_frames(self, data: bytes, id: int) -> Iterator[tuple[str, int, int]]:
-        """The frames of one message below 201: where its pieces begin and end."""
-        head, padded, unpack, size, position = b"%d\0" % id, data + b"\0", ONE_WORD.unpack_from, len(data), 0
-        first = head[0]
-        while position + 4 <= size:
-            start = position + 4
-            position = start + unpack(data, position)[0]
-            # Asking for the first byte alone passes most frames over at half the price.
-            if padded[start] == first and data.startswith(head, start):
-                yield TEXT, start, position
-        if position != size:
-            raise ValueError("the buffer ends inside a frame")
-
-    def binary_frames(self, data: bytes, id: int) -> Iterator[tuple[str, int, int]]:
-        """The frames of one message from 201 on: the encoding, and where its fields begin and end."""
+    def project_binary(
+        self,
+        data: bytes,
+        id: int,
+        read: Sequence[Callable[[list[str]], Any]],
+        take: Callable[[Object], Any],
+        odd: Callable[[bytes], Any],
+    ) -> list[Any]:
+        """The loop over frames from 201 on."""
         padded, unpack, size, position = data + b"\0\0\0\0", TWO_WORDS.unpack_from, len(data), 0
-        while position + 4 <= size:
-            start = position + 8
-            length, found = unpack(padded, position)
-            position += length + 4
-            if length > 3 and found in (id, id + PROTOBUF_OFFSET):
-                yield TEXT if found == id else PROTOBUF, start, position
+        found: list[Any] = []
+        try:
+            while position < size:
+                start = position + 8
+                length, begins = unpack(padded, position)
+                position += length + 4
+                if length < 4 or (begins != id and begins != id + PROTOBUF_OFFSET):
+                    continue
+                try:
+                    if begins == id:
+                        found.append(read[0](data[start:position].decode().split("\0")))
+                    else:
+                        found.append(take(self.protobuf[begins](data, start, position)))
+                except SURPRISES:
+                    found.append(odd(data[start - self.cut : position]))
+        except StructError:
+            position = size + 1
         if position != size:
             raise ValueError("the buffer ends inside a frame")
+        return found
 
     def odd(self, payload: bytes) -> Result:
         """A frame that is no plain case, decoded piece by piece."""
