@@ -13,7 +13,7 @@ from typing import Any
 
 from twsprobe.wire.conversion import Conversion, Mode
 from twsprobe.wire.emit import defined, walk, watched
-from twsprobe.wire.fields import MAX_DOUBLE, Decimal, Double, Int, Leaf, String
+from twsprobe.wire.fields import MAX_DOUBLE, Bool, Decimal, Double, Int, Leaf, String
 from twsprobe.wire.layout import IS_SET, Conditional, Node, Presence, Repetition, Slot
 from twsprobe.wire.message import Message
 from twsprobe.wire.objects import Classes, Object
@@ -59,6 +59,9 @@ class Writer:
         """The expression that turns a piece into the value of the field ``key``."""
         if type(leaf) is String:
             return piece
+        if type(leaf) is Bool:
+            self.names["words"] = Bool.words  # any other number is a surprise, and what it means is found out there
+            return f"words[{piece}]"
         if key not in self.conversions:
             mode = Mode.CACHED if leaf.shareable else Mode.DIRECT
             self.conversions[key] = Conversion(leaf.from_text, self.changed, mode)
@@ -81,6 +84,8 @@ class Writer:
         if type(leaf) is String:
             return pieces
         value = self.converted(leaf, "piece", key)
+        if type(leaf) is Bool:
+            return f"map(words.__getitem__, {pieces})"
         conversion = self.conversions[key]
         if conversion.mode is Mode.DIRECT:
             return f"[{value} for piece in {pieces}]"
@@ -119,7 +124,7 @@ class Scope:
                 pieces = [self.values[slot.path] for slot in run]
                 # A field that stands twice is read twice, each from a piece of its own.
                 pieces = [writer.fresh("piece") if pieces.count(piece) > 1 else piece for piece in pieces]
-                writer.add(f"{', '.join(pieces)}, = f[i:i + {len(run)}]")
+                writer.add(f"{', '.join(pieces)}, = f[i:i + {len(run)}]" if len(run) > 1 else f"{pieces[0]} = f[i]")
                 writer.add(f"i += {len(run)}")
                 for piece, slot in zip(pieces, run, strict=True):
                     value = writer.converted(slot.leaf, piece, self.key + slot.path)
@@ -160,19 +165,24 @@ class Scope:
         """Write the reading of a counted list."""
         writer, key = self.writer, self.key + node.path
         count = writer.fresh("count")
-        writer.add(f"{count} = {writer.converted(node.count, 'f[i]', (*key, 'count'))} or 0")
+        # Most lists of a message with many fields are empty, and nothing is cheaper than an empty list.
+        writer.add(f"{self.values[node.path]} = []")
+        writer.add(f"{count} = f[i]")
         writer.add("i += 1")
+        writer.add(f"if {count} != '0':")
+        writer.depth += 1
+        writer.add(f"{count} = {writer.converted(node.count, count, (*key, 'count'))} or 0")
         writer.add(f"if {count} > len(f): raise ValueError")
         if node.leaf is None and not all(isinstance(inner, Slot) for inner in node.nodes):
             self.repeat_records(node, count, key)
         else:
             self.repeat_fields(node, count, key)
+        writer.depth -= 1
 
     def repeat_records(self, node: Repetition, count: str, key: Path) -> None:
         """Write the loop over elements that have conditions or lists of their own."""
         writer, elements = self.writer, self.values[node.path]
         assert node.record is not None
-        writer.add(f"{elements} = []")
         writer.add(f"for _ in range({count}):")
         writer.depth += 1
         scope = Scope(writer, self.classes, node.nodes, key)
@@ -184,11 +194,7 @@ class Scope:
         """Write the cut through elements that are single fields."""
         writer = self.writer
         width = 1 if node.leaf is not None else len(node.nodes)
-        # Most lists of a message with many fields are empty, and nothing is cheaper than an empty list.
-        writer.add(f"{self.values[node.path]} = []")
-        writer.add(f"if {count} > 0:")
-        writer.depth += 1
-        writer.add(f"j = i + {count} * {width}")
+        writer.add(f"j = i + max({count}, 0) * {width}")
         writer.add("if j > len(f): raise ValueError")
         if node.leaf is not None:
             writer.add(f"{self.values[node.path]} = list({writer.column(node.leaf, 'f[i:j]', key)})")
@@ -202,7 +208,6 @@ class Scope:
             }
             writer.add(f"{self.values[node.path]} = {self.elements(node.record, columns)}")
         writer.add("i = j")
-        writer.depth -= 1
 
     def elements(self, record: Record, columns: dict[Path, str]) -> str:
         """The expression that makes the objects of a list from the columns of their fields."""

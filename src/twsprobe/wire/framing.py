@@ -9,10 +9,9 @@ lost from that byte on and the framer keeps what follows only as a count.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
 from struct import Struct
 from struct import error as StructError
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 MAX_FRAME = 0xFFFFFF
 """Largest payload, in bytes, that official clients accept (``MAX_MSG_LEN``)."""
@@ -31,6 +30,9 @@ class Direction(enum.Enum):
 
     TO_SERVER = "to_server"
     TO_CLIENT = "to_client"
+
+    # Every event is looked up by its direction; what enumerations have for this is written in Python.
+    __hash__ = object.__hash__
 
     @property
     def opposite(self) -> Direction:
@@ -56,7 +58,7 @@ class Framer:
         self._held = 0
         self._needed = LENGTH.size
         # A short frame's payload and the length word behind it are read together, by a reader for frames of its length.
-        self._readers: dict[int, Callable[[bytes, int], tuple[bytes, int]]] = {}
+        self._readers: list[Any] = [None] * SHORT
         self.offset = offset
         self.lost: Lost | None = None
         """Set when the stream stopped being frames; nothing comes after it."""
@@ -90,10 +92,12 @@ class Framer:
                     append(payload)
                     start += length + 4
                     length = following
-            except KeyError:
-                if length < SHORT:
-                    readers[length] = Struct(f">{length}sI").unpack_from
-                elif start + length + LENGTH.size <= len(data):
+            except TypeError:
+                if readers[length] is not None:
+                    raise
+                readers[length] = Struct(f">{length}sI").unpack_from
+            except IndexError:
+                if start + length + LENGTH.size <= len(data):
                     append(data[start : start + length])
                     start += length + LENGTH.size
                     length = int.from_bytes(data[start - LENGTH.size : start], "big")

@@ -20,7 +20,7 @@ from twsprobe.wire.events import Decoded, Undecodable, Unknown
 from twsprobe.wire.flat_protobuf import compile_protobuf
 from twsprobe.wire.flat_text import compile_text, taking
 from twsprobe.wire.framing import Direction
-from twsprobe.wire.message import BINARY_ID, PROTOBUF_OFFSET
+from twsprobe.wire.message import BINARY_ID, PROTOBUF_OFFSET, Message
 from twsprobe.wire.objects import Classes, Object
 from twsprobe.wire.registry import BY_ID, BY_NAME, decode
 from twsprobe.wire.versions import ServerVersion
@@ -45,6 +45,7 @@ class Stream(Construct):
         self.classes = Classes()
         self.text = Functions(self.write_text)
         self.protobuf = Functions(self.write_protobuf)
+        self.projections: dict[tuple[int, tuple[str, ...]], list[Callable[[list[str]], Any]]] = {}
         self.conversions: dict[tuple[str, int], dict[tuple[str, ...], Conversion]] = {}
 
     def write_text(self, id: Any) -> Callable[..., Object]:
@@ -64,6 +65,12 @@ class Stream(Construct):
         conversions = self.conversions.setdefault(("protobuf", message.id), {})
         self.protobuf[id] = written(compile_protobuf, message, self.classes, conversions, partial(self.write_protobuf, id))
         return self.protobuf[id]
+
+    def write_projection(self, message: Message, fields: tuple[str, ...], conversions: dict[tuple[str, ...], Conversion]) -> None:
+        """Write the function that takes some fields of a text message, and put it into the table."""
+        again = partial(self.write_projection, message, fields, conversions)
+        arguments = message, self.server_version, self.classes, conversions, again, fields
+        self.projections[message.id, fields][:] = [written(compile_text, *arguments)]
 
     def _parse(self, stream: Any, context: Any, path: str) -> list[Result]:
         return self.read(stream.read())
@@ -130,17 +137,15 @@ class Stream(Construct):
         a field that is not declared, ValueError where the buffer does not end with a whole frame.
         """
         message = BY_NAME[self.direction, name]
-        for field in fields:
-            if field not in self.classes.of_message(message).__struct_fields__:
-                raise KeyError(field)
-        conversions: dict[tuple[str, ...], Conversion] = {}
-        read: list[Callable[[list[str]], Any]] = []
-
-        def write() -> None:
-            read[:] = [written(compile_text, message, self.server_version, self.classes, conversions, write, fields)]
-
-        if message.text is not None:
-            write()
+        key = message.id, tuple(fields)
+        if key not in self.projections:
+            for field in fields:
+                if field not in self.classes.of_message(message).__struct_fields__:
+                    raise KeyError(field)
+            self.projections[key] = []
+            if message.text is not None:
+                self.write_projection(message, tuple(fields), {})
+        read = self.projections[key]
         take = taking(fields)
 
         def odd(payload: bytes) -> Any:
