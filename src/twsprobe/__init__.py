@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from twsprobe.capture.model import CaptureError, Chunk, Closed, Opened
+    from twsprobe.capture.model import CaptureError, Chunk, Closed, Gap, Note, Opened
     from twsprobe.capture.reading import open_capture
     from twsprobe.net.simulator import simulator
     from twsprobe.probing.options import Options
@@ -31,6 +31,8 @@ _HOMES = {
     "Decoded": "wire.events",
     "Direction": "wire.framing",
     "EncodeError": "wire.message",
+    "Gap": "capture.model",
+    "Note": "capture.model",
     "Opened": "capture.model",
     "Options": "probing.options",
     "ProbeReport": "probing.report",
@@ -53,6 +55,8 @@ __all__ = [
     "Decoded",
     "Direction",
     "EncodeError",
+    "Gap",
+    "Note",
     "Opened",
     "Options",
     "ProbeReport",

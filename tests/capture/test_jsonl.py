@@ -1,57 +1,28 @@
-import errno
-import io
 import json
 import os
-import signal
-import stat
-import subprocess
-import sys
 import tracemalloc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tests.capture.recording import CREATED_NS, RECORDS, all_of, headers, in_pieces, records
 from twsprobe.capture import jsonl
 from twsprobe.capture.jsonl import Writer
-from twsprobe.capture.model import CaptureError, Chunk, Close, Closed, Opened, Record
+from twsprobe.capture.members import MAX_HEADER, MAX_NUMBER, members_of, shown
+from twsprobe.capture.model import CaptureError, Chunk, Gap, Note, Opened, Record
 from twsprobe.wire.framing import Direction
 
-CREATED_NS = 1_714_564_800_000_000_000
-RECORDS: list[Record] = [
-    Opened(0, CREATED_NS + 812_000, "127.0.0.1:51234", "127.0.0.1:7497"),
-    Chunk(0, Direction.TO_SERVER, CREATED_NS + 1_290_000, b"API\0\0\0\0\tv100..226"),
-    Chunk(0, Direction.TO_CLIENT, CREATED_NS + 9_000_000, bytes(range(256))),
-    Closed(0, CREATED_NS + 9_123_000, Direction.TO_CLIENT, Close.FIN),
-]
 HEADER = b'{"format": "twsprobe.capture/1", "created": "2024-05-01T12:00:00Z"}\n'
 SOUND = b'{"t": 1, "c": 0, "to": "client", "data": "ok"}\n'
 
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
-numbers = st.integers(0, jsonl.MAX_NUMBER)
-directions = st.sampled_from(Direction)
-records = st.one_of(
-    st.builds(Chunk, numbers, directions, numbers, st.binary(max_size=300)),
-    st.builds(Opened, numbers, numbers, texts, texts),
-    st.builds(Closed, numbers, numbers, directions, st.sampled_from(Close)),
-)
-headers = st.dictionaries(texts.filter(lambda key: key not in ("format", "program", "created")), texts, max_size=5)
 in_one_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def read_all(data: bytes, block: int = 1 << 16) -> tuple[list[Record], CaptureError | None]:
     """The records that ``data`` give, read in blocks of that many bytes, and the error after them."""
-    found: list[Record] = []
-    try:
-        _, records = jsonl.read((data[start : start + block] for start in range(0, len(data), block)), "x.jsonl")
-        for record in records:
-            found.append(record)
-    except CaptureError as error:
-        return found, error
-    return found, None
+    return all_of(lambda: jsonl.read(in_pieces(data, block), "x.jsonl")[1])
 
 
 def written(path: Path, records: list[Record]) -> bytes:
@@ -72,6 +43,28 @@ def test_the_file_is_what_the_format_says(tmp_path: Path) -> None:
     ]
 
 
+def test_what_is_missing_and_what_was_done_are_in_the_file(tmp_path: Path) -> None:
+    marks: list[Record] = [
+        Gap(0, Direction.TO_CLIENT, CREATED_NS + 1, 1460),
+        Gap(0, Direction.TO_SERVER, CREATED_NS + 2, None),
+        Note(0, Direction.TO_CLIENT, CREATED_NS + 3, "fault: caf\u00e9"),
+    ]
+    data = written(tmp_path / "x", marks)
+    assert data.decode("ascii").split("\n")[1:] == [
+        '{"t": 1, "c": 0, "event": "gap", "to": "client", "size": 1460}',
+        '{"t": 2, "c": 0, "event": "gap", "to": "server"}',
+        r'{"t": 3, "c": 0, "event": "note", "to": "client", "text": "fault: caf\u00e9"}',
+        "",
+    ]
+    assert read_all(data) == (marks, None)
+
+
+@pytest.mark.parametrize("size", [0, -1, MAX_NUMBER + 1])
+def test_a_gap_that_is_none_is_not_written(tmp_path: Path, size: int) -> None:
+    with Writer(tmp_path / "x") as writer, pytest.raises(ValueError, match="out of range"):
+        writer.write(Gap(0, Direction.TO_CLIENT, CREATED_NS, size))
+
+
 def test_every_byte_is_written_as_printable_ascii(tmp_path: Path) -> None:
     data = written(tmp_path / "x", RECORDS)
     assert all(0x20 <= byte < 0x7F or byte == 0x0A for byte in data)
@@ -79,9 +72,9 @@ def test_every_byte_is_written_as_printable_ascii(tmp_path: Path) -> None:
 
 
 @in_one_folder
-@given(st.lists(records, max_size=5), headers, st.integers(0, jsonl.MAX_NUMBER), st.integers(1, 400))
-@example([Chunk(0, Direction.TO_CLIENT, 0, b"")], {}, jsonl.MAX_NUMBER, 1)
-@example([Chunk(jsonl.MAX_NUMBER, Direction.TO_CLIENT, jsonl.MAX_NUMBER, b"")], {}, 0, 1)
+@given(st.lists(records, max_size=5), headers, st.integers(0, MAX_NUMBER), st.integers(1, 400))
+@example([Chunk(0, Direction.TO_CLIENT, 0, b"")], {}, MAX_NUMBER, 1)
+@example([Chunk(MAX_NUMBER, Direction.TO_CLIENT, MAX_NUMBER, b"")], {}, 0, 1)
 def test_what_is_written_is_read(tmp_path: Path, expected: list[Record], metadata: dict[str, str], created_ns: int, block: int) -> None:
     path = tmp_path / "x"
     with Writer(path, metadata=metadata, created_ns=created_ns, overwrite=True) as writer:
@@ -91,6 +84,18 @@ def test_what_is_written_is_read(tmp_path: Path, expected: list[Record], metadat
     header, read = jsonl.read((data[start : start + block] for start in range(0, len(data), block)), "x")
     assert list(read) == expected
     assert header.items() >= metadata.items()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(records, max_size=5))
+def test_each_line_is_what_the_members_are_as_json(tmp_path: Path, given: list[Record]) -> None:
+    with Writer(tmp_path / "x", created_ns=CREATED_NS, overwrite=True) as writer:
+        for record in given:
+            writer.write(record)
+    _, *lines = (tmp_path / "x").read_bytes().splitlines()
+    for record, line in zip(given, lines, strict=True):
+        data = {"data": record.data.decode("latin-1")} if isinstance(record, Chunk) else {}
+        assert line == shown({"t": record.time_ns - CREATED_NS, **members_of(record), **data})
 
 
 def test_text_that_is_not_unicode_is_still_readable(tmp_path: Path) -> None:
@@ -109,13 +114,13 @@ def test_a_chunk_too_long_for_a_line_becomes_several(tmp_path: Path) -> None:
     assert b"".join(chunk.data for chunk in read if isinstance(chunk, Chunk)) == data + b"\0"
 
 
-@pytest.mark.parametrize(("connection", "time_ns"), [(-1, 0), (0, -1), (jsonl.MAX_NUMBER + 1, 0), (0, jsonl.MAX_NUMBER + 1)])
+@pytest.mark.parametrize(("connection", "time_ns"), [(-1, 0), (0, -1), (MAX_NUMBER + 1, 0), (0, MAX_NUMBER + 1)])
 def test_a_record_that_could_not_be_read_is_not_written(tmp_path: Path, connection: int, time_ns: int) -> None:
     with Writer(tmp_path / "x") as writer, pytest.raises(ValueError, match="out of range"):
         writer.write(Chunk(connection, Direction.TO_CLIENT, time_ns, b""))
 
 
-@pytest.mark.parametrize("metadata", [{"comment": "x" * jsonl.MAX_HEADER}, {str(key): "" for key in range(65)}])
+@pytest.mark.parametrize("metadata", [{"comment": "x" * MAX_HEADER}, {str(key): "" for key in range(65)}])
 def test_a_header_that_could_not_be_read_is_not_written(tmp_path: Path, metadata: dict[str, str]) -> None:
     with pytest.raises(CaptureError):
         Writer(tmp_path / "x", metadata=metadata)
@@ -125,182 +130,6 @@ def test_a_header_that_could_not_be_read_is_not_written(tmp_path: Path, metadata
 def test_metadata_leave_the_required_keys_alone(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="created"):
         Writer(tmp_path / "x", metadata={"created": "yesterday"})
-
-
-# Files: permissions, no overwriting, faults
-
-
-@pytest.mark.skipif(os.name != "posix", reason="permission bits are POSIX")
-def test_only_the_owner_may_read(tmp_path: Path) -> None:
-    path = tmp_path / "x"
-    path.write_text("old")
-    path.chmod(0o644)
-    before = os.umask(0)
-    try:
-        Writer(tmp_path / "new").close()
-        Writer(path, overwrite=True).close()
-    finally:
-        os.umask(before)
-    assert [stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "new", path)] == [0o600, 0o600]
-
-
-def test_a_file_is_not_overwritten_unless_told(tmp_path: Path) -> None:
-    path = tmp_path / "x"
-    path.write_text("precious")
-    with pytest.raises(CaptureError) as caught:
-        Writer(path)
-    assert str(caught.value) == f"{path}: the file exists and is not overwritten: choose another name, or remove it first"
-    assert path.read_text() == "precious"
-    Writer(path, overwrite=True).close()
-    assert path.read_bytes().startswith(b'{"format"')
-
-
-@pytest.mark.skipif(os.name != "posix", reason="links need a privilege on Windows")
-def test_what_a_link_points_to_is_never_overwritten(tmp_path: Path) -> None:
-    target, link, dangling = tmp_path / "target", tmp_path / "link", tmp_path / "dangling"
-    target.write_text("precious")
-    link.symlink_to(target)
-    dangling.symlink_to(tmp_path / "nowhere")
-    for path in (link, dangling):
-        with pytest.raises(CaptureError):
-            Writer(path)
-    Writer(link, overwrite=True).close()
-    assert target.read_text() == "precious"
-    assert not link.is_symlink()
-    assert not (tmp_path / "nowhere").exists()
-
-
-def test_a_folder_is_not_replaced(tmp_path: Path) -> None:
-    with pytest.raises(CaptureError, match="not a file that can be replaced"):
-        Writer(tmp_path, overwrite=True)
-
-
-def test_a_missing_folder_is_an_os_error(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        Writer(tmp_path / "nowhere" / "x")
-
-
-def test_a_line_is_whole_however_little_is_taken_at_a_time() -> None:
-    class Dripping(io.BytesIO):
-        def write(self, data: object, /) -> int:
-            assert isinstance(data, memoryview)
-            return super().write(data[:3])
-
-    file = Dripping()
-    jsonl.write_whole(file, b"0123456789\n")
-    assert file.getvalue() == b"0123456789\n"
-
-
-@contextmanager
-def file_size_limit(size: int) -> Iterator[None]:
-    """The kernel takes what fits below ``size`` and then refuses, as a full disk does."""
-    resource = pytest.importorskip("resource")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
-
-
-def test_a_full_disk_leaves_the_earlier_records_whole(tmp_path: Path) -> None:
-    path = tmp_path / "x"
-    with Writer(path, created_ns=CREATED_NS) as writer:
-        for record in RECORDS[:2]:
-            writer.write(record)
-        end = writer.position
-        with file_size_limit(end + 10), pytest.raises(CaptureError) as caught:
-            writer.write(RECORDS[2])
-        assert isinstance(caught.value.__cause__, OSError)
-        assert caught.value.__cause__.errno == errno.EFBIG
-        assert caught.value.position == end
-        assert f"could not be written at byte {end}: " in str(caught.value)
-        with pytest.raises(CaptureError, match="could not be written at byte"):
-            writer.write(RECORDS[3])  # there is room again, but a record is missing and half a line is there
-    assert path.stat().st_size == end + 10
-    read, error = read_all(path.read_bytes())
-    assert read == RECORDS[:2]
-    assert error is not None
-    assert error.reason == f"torn at byte {end}: the last line is incomplete"
-
-
-def test_a_file_that_cannot_take_its_header_is_removed(tmp_path: Path) -> None:
-    with file_size_limit(10), pytest.raises(CaptureError, match="could not be written at byte 0"):
-        Writer(tmp_path / "x")
-    assert not (tmp_path / "x").exists()
-
-
-def test_nothing_follows_a_line_that_was_interrupted(tmp_path: Path) -> None:
-    class Interrupted(io.FileIO):
-        def write(self, data: object, /) -> int:
-            assert isinstance(data, memoryview)
-            super().write(data[:5])
-            raise SystemExit
-
-    path = tmp_path / "x"
-    with Writer(path, created_ns=CREATED_NS) as writer:
-        writer.write(RECORDS[0])
-        end = writer.position
-        writer._file.close()
-        writer._file = Interrupted(path, "a")
-        with pytest.raises(SystemExit):
-            writer.write(RECORDS[1])
-        with pytest.raises(CaptureError, match=f"writing was interrupted at byte {end}"):
-            writer.write(RECORDS[1])
-    read, error = read_all(path.read_bytes())
-    assert read == RECORDS[:1]
-    assert error is not None
-    assert error.reason == f"torn at byte {end}: the last line is incomplete"
-
-
-def test_closing_says_when_the_disk_refuses(tmp_path: Path) -> None:
-    class Detached(io.FileIO):
-        def fileno(self) -> int:
-            raise OSError(errno.EIO, "Input/output error")
-
-    writer = Writer(tmp_path / "x")
-    writer._file.close()
-    writer._file = Detached(tmp_path / "x", "a")
-    with pytest.raises(CaptureError, match="could not be brought to the disk: Input/output error"):
-        writer.close()
-    assert writer._file.closed
-
-
-def test_closing_twice_does_nothing(tmp_path: Path) -> None:
-    writer = Writer(tmp_path / "x")
-    writer.close()
-    writer.close()
-
-
-KILLED = """
-import os, sys, time
-from twsprobe.capture.jsonl import Writer
-from twsprobe.capture.model import Chunk
-from twsprobe.wire.framing import Direction
-with Writer(sys.argv[1]) as writer:
-    for number in range(1_000_000):
-        writer.write(Chunk(number, Direction.TO_CLIENT, time.time_ns(), bytes(range(256)) * (number % 9)))
-        os.write(1, b"%d\\n" % number)
-"""
-
-
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL")
-@pytest.mark.parametrize("run", range(10))
-def test_a_killed_process_keeps_every_record_that_it_reported(tmp_path: Path, run: int) -> None:
-    path = tmp_path / "x"
-    with subprocess.Popen([sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE) as process:
-        assert process.stdout
-        reports = [process.stdout.readline() for _ in range(run * 97 + 1)]
-        process.kill()
-        reports += process.stdout.read().splitlines(keepends=True)
-    reported = [int(report) for report in reports if report.endswith(b"\n")]
-    assert reported[run * 97] == run * 97
-    read, error = read_all(path.read_bytes())
-    assert len(read) > reported[-1]
-    assert [record.connection for record in read] == list(range(len(read)))
-    assert error is None or error.reason.startswith("torn at byte")
 
 
 # Reading files that are not as they should be
@@ -346,11 +175,13 @@ json_values = st.recursive(
     | st.integers()
     | st.floats()
     | st.text(max_size=5)
-    | st.sampled_from(["client", "server", "opened", "closed", "rst"]),
+    | st.sampled_from(["client", "server", "opened", "closed", "rst", "gap", "note"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=4,
 )
-json_lines = st.dictionaries(st.sampled_from(["t", "c", "to", "data", "event", "client", "server", "how", "x"]), json_values, max_size=6)
+json_lines = st.dictionaries(
+    st.sampled_from(["t", "c", "to", "data", "event", "client", "server", "how", "size", "text", "x"]), json_values, max_size=6
+)
 
 
 @settings(max_examples=500)
@@ -394,6 +225,10 @@ def test_any_json_gives_records_or_a_capture_error(values: list[object]) -> None
         (b'{"t": 1, "c": 0, "to": "client"}', 'has no "data", and no "event"'),
         (b'{"t": 1, "c": 0, "event": "lost", "to": "client"}', 'has no "data", and no "event"'),
         (b'{"t": 1, "c": 0, "event": "closed", "to": "client", "how": "reset"}', 'has a "how" that is none of fin, rst'),
+        (b'{"t": 1, "c": 0, "event": "gap", "to": "client", "size": 0}', 'has a "size" that is out of range'),
+        (b'{"t": 1, "c": 0, "event": "gap", "to": "client", "size": "1"}', 'has no whole number "size"'),
+        (b'{"t": 1, "c": 0, "event": "gap", "to": "client", "text": ""}', "has a key that does not belong there"),
+        (b'{"t": 1, "c": 0, "event": "note", "to": "client"}', "has no text 'text'"),
         (b'{"t": 1, "c": 0, "event": "opened", "to": "client", "client": "", "server": ""}', "has a key that does not belong there"),
     ],
 )

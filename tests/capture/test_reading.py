@@ -1,15 +1,20 @@
 import gzip
 import random
+import sys
 import zlib
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from twsprobe.capture import reading
+from tests.capture.packet_making import MILLISECOND, START_NS, Talk, pcap_file
+from twsprobe.capture import reading, unpacking
 from twsprobe.capture.jsonl import Writer
 from twsprobe.capture.model import CaptureError, Chunk, Close, Closed, Opened, Record
+from twsprobe.capture.packets import Packet
 from twsprobe.capture.reading import open_capture
 from twsprobe.wire.framing import Direction
 
@@ -46,6 +51,11 @@ def packed(data: bytes) -> bytes:
     return gzip.compress(data, mtime=0)
 
 
+def zstd_packed(data: bytes) -> bytes:
+    zstd = import_module("compression.zstd") if sys.version_info >= (3, 14) else pytest.importorskip("backports.zstd")
+    return bytes(zstd.compress(data))
+
+
 @pytest.mark.parametrize("name", ["x.jsonl", "x.jsonl.gz", "x.pcapng", "x"])
 @pytest.mark.parametrize("compressed", [False, True])
 def test_the_content_decides_and_not_the_name(capture: Path, name: str, compressed: bool) -> None:
@@ -68,11 +78,8 @@ def test_the_content_decides_and_not_the_name(capture: Path, name: str, compress
     [
         (b"", ": it is empty"),
         (packed(b""), ": it is empty"),
-        (b"\x0a\x0d\x0d\x0a\x1c\0\0\0", ": it looks like a pcapng file"),
-        (b"\xd4\xc3\xb2\xa1\x02\0\x04\0", ": it looks like a pcap file"),
-        (packed(b"\xa1\xb2\xc3\xd4\x02\0\x04\0"), ": it looks like a pcap file"),
         (packed(packed(b"{}")), ": it looks like a gzip file inside another"),
-        (packed(b"\x0a") + packed(b"\x0d\x0d\x0a"), ": it looks like a pcapng file"),
+        (b"\x34\xcd\xb2\xa1\x02\0\x04\0", ": it looks like a pcap file of a kind that only old systems wrote"),
         (b"\xef\xbb\xbf{", ": it looks like text with a byte order mark"),
         (b"\xff\xfe{\0", ": it looks like UTF-16 text"),
         (b"\n", ""),
@@ -85,6 +92,39 @@ def test_another_file_is_refused_by_what_it_looks_like(tmp_path: Path, data: byt
     read, error = read_all(path)
     assert read == []
     assert str(error) == f"{path}: is not a capture that twsprobe reads{likeness}"
+
+
+PACKED: list[tuple[str, Any]] = [("plain", bytes), ("gzip", packed), ("zstd", zstd_packed)]
+
+
+@pytest.mark.parametrize(("name", "pack"), PACKED, ids=[name for name, _ in PACKED])
+def test_what_others_captured_is_read(tmp_path: Path, name: str, pack: Any) -> None:
+    path = tmp_path / name
+    talk = Talk().open()
+    talk.send(0, b"API\0\0\0\0\tv100..226")
+    expected = [
+        Opened(0, START_NS + MILLISECOND, "10.0.0.1:51234", "10.0.0.2:7497"),
+        Chunk(0, Direction.TO_SERVER, START_NS + 3 * MILLISECOND, b"API\0\0\0\0\tv100..226"),
+    ]
+    path.write_bytes(pack(pcap_file(talk.packets)))
+    with open_capture(path) as capture:
+        assert list(capture) == expected
+        assert capture.header == {"format": "pcap"}
+    path.write_bytes(pack(pcap_file([*talk.packets, Packet(0, 1, b"", 0)])))
+    with open_capture(path) as capture:
+        assert list(capture) == expected
+        assert capture.header["left_out"] == "packets that end, or were cut off, inside their headers: 1"
+    path.write_bytes(pack(pcap_file(talk.packets)[:-1]))
+    read, error = read_all(path)
+    assert read == expected[:1]
+    assert error is not None
+    assert error.reason.startswith("torn at byte ")
+
+
+@pytest.mark.parametrize(("name", "pack"), PACKED, ids=[name for name, _ in PACKED])
+def test_a_capture_of_ours_is_read_from_each_packing(capture: Path, name: str, pack: Any) -> None:
+    capture.write_bytes(pack(capture.read_bytes()))
+    assert read_all(capture) == (RECORDS, None)
 
 
 def test_a_missing_file_is_an_os_error(tmp_path: Path) -> None:
@@ -165,7 +205,7 @@ def test_gzip_members_are_read_one_after_the_other(capture: Path) -> None:
     assert read_all(capture) == (RECORDS, None)
 
 
-@pytest.mark.parametrize("size", [reading.MAX_PIECE - 1, reading.MAX_PIECE, reading.MAX_PIECE + 1])
+@pytest.mark.parametrize("size", [unpacking.MAX_PIECE - 1, unpacking.MAX_PIECE, unpacking.MAX_PIECE + 1])
 def test_a_piece_that_is_just_full_is_no_end(tmp_path: Path, size: int) -> None:
     path = tmp_path / "x"
     with Writer(path, created_ns=0) as writer:
@@ -186,11 +226,11 @@ def test_a_piece_that_is_just_full_is_no_end(tmp_path: Path, size: int) -> None:
 def test_a_cut_just_after_a_full_piece_loses_no_record(tmp_path: Path) -> None:
     path = tmp_path / "x"
     with Writer(path, created_ns=0) as writer:
-        while writer.position < reading.MAX_PIECE + 1000:
+        while writer.position < unpacking.MAX_PIECE + 1000:
             writer.write(Chunk(0, Direction.TO_CLIENT, 0, b""))
     data = packed(path.read_bytes())
     cuts = {size: zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(data[:size]) for size in range(len(data))}
-    near = {size: unpacked.count(b"\n") - 1 for size, unpacked in cuts.items() if 0 < len(unpacked) - reading.MAX_PIECE < 300}
+    near = {size: unpacked.count(b"\n") - 1 for size, unpacked in cuts.items() if 0 < len(unpacked) - unpacking.MAX_PIECE < 300}
     assert near
     for size, count in near.items():
         path.write_bytes(data[:size])
@@ -209,7 +249,7 @@ def test_unpacking_stops_at_a_limit(capture: Path) -> None:
     read, error = read_all(capture, max_unpacked=1 << 20)
     assert error is not None
     assert error.reason == f"unpacks to more than {1 << 20} bytes"
-    assert (1 << 20) - reading.MAX_PIECE < (len(read) + 2) * (len(lines[2]) + 1) <= 1 << 20
+    assert (1 << 20) - unpacking.MAX_PIECE < (len(read) + 2) * (len(lines[2]) + 1) <= 1 << 20
 
 
 def test_zeros_that_unpack_to_a_gigabyte_are_refused_at_once(tmp_path: Path) -> None:

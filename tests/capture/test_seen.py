@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from twsprobe.capture.model import CaptureError, Chunk, Close, Closed, Opened, Record
+from twsprobe.capture.model import CaptureError, Chunk, Close, Closed, Gap, Mark, Note, Opened, Record
 from twsprobe.capture.seen import Seen, fields_of, iso_time, seen_in, size_of
-from twsprobe.wire.events import Decoded, Unknown
+from twsprobe.wire.events import Decoded, Resynced, Unknown
 from twsprobe.wire.framing import Direction
 from twsprobe.wire.handshake import frame, greeting, offer
 
@@ -62,7 +62,7 @@ def test_what_had_begun_is_seen_before_the_fault_is_raised() -> None:
 
 
 def test_sizes_add_up_to_what_was_sent() -> None:
-    sizes = [size_of(seen.what) for seen in seen_in(RECORDS) if not isinstance(seen.what, (Opened, Closed))]
+    sizes = [size_of(seen.what) for seen in seen_in(RECORDS) if not isinstance(seen.what, Mark)]
     assert sum(sizes) == sum(len(record.data) for record in RECORDS if isinstance(record, Chunk))
 
 
@@ -77,6 +77,46 @@ def test_the_fields_of_what_is_no_message() -> None:
     }
 
 
+def test_what_is_missing_is_seen_and_then_what_comes_of_it() -> None:
+    records: list[Record] = [
+        *RECORDS[:3],
+        Chunk(0, TO_CLIENT, 1300, frame(b"9\x001\x008\x00")[:7]),
+        Gap(0, TO_CLIENT, 1310, 3),
+        Gap(0, TO_CLIENT, 1320, None),
+        Chunk(0, TO_CLIENT, 1330, b"torn" + frame(b"9\x001\x008\x00") * 2),
+    ]
+    assert facts(seen_in(records))[4:] == [
+        ("gap", 310, TO_CLIENT, None, "gap"),
+        ("undecodable", 310, TO_CLIENT, None, "nextValidId"),
+        ("gap", 320, TO_CLIENT, None, "gap"),
+        ("resynced", 330, TO_CLIENT, None, "resynced"),
+        ("message", 330, TO_CLIENT, 9, "nextValidId"),
+        ("message", 330, TO_CLIENT, 9, "nextValidId"),
+    ]
+    [resynced] = [seen.what for seen in seen_in(records) if isinstance(seen.what, Resynced)]
+    assert size_of(resynced) == len(b"torn")
+
+
+def test_a_server_version_may_be_named_for_a_connection_that_began_before() -> None:
+    records: list[Record] = [Gap(0, TO_CLIENT, 1, None), Chunk(0, TO_CLIENT, 1, frame(b"9\x001\x008\x00") * 2)]
+    versions = [
+        [seen.what.server_version for seen in seen_in(records, server_version=named) if isinstance(seen.what, Decoded)]
+        for named in (None, 151)
+    ]
+    assert versions == [[200, 200], [151, 151]]
+
+
+def test_what_is_no_bytes_is_seen_as_it_is() -> None:
+    marks: list[Mark] = [Note(0, TO_CLIENT, 1350, "fault: delayed"), Gap(0, TO_SERVER, 1360, None)]
+    seen = list(seen_in([*RECORDS[:-1], *marks]))
+    assert facts(each for each in seen if each.what in marks) == [
+        ("note", 350, TO_CLIENT, None, "note"),
+        ("gap", 360, TO_SERVER, None, "gap"),
+    ]
+    assert fields_of(marks[0]) == {"text": "fault: delayed"}
+    assert fields_of(marks[1]) == {"size": None}
+
+
 @pytest.mark.parametrize(
     ("time_ns", "text"),
     [
@@ -84,6 +124,10 @@ def test_the_fields_of_what_is_no_message() -> None:
         (999, "1970-01-01T00:00:00.000000Z"),
         (1_714_564_800_123_456_789, "2024-05-01T12:00:00.123456Z"),
         (2**63 - 1, "2262-04-11T23:47:16.854775Z"),
+        (-1, "1969-12-31T23:59:59.999999Z"),
+        (253_402_300_799_999_999_999, "9999-12-31T23:59:59.999999Z"),
+        (253_402_300_800_000_000_000, "253402300800000000000"),
+        (-62_135_596_800_000_000_001, "-62135596800000000001"),
         (10**21, str(10**21)),
         (10**40, str(10**40)),
     ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twsprobe.capture.model import Close, Closed, Opened
+from twsprobe.capture.model import Close, Closed, Gap, Mark, Note, Opened
 from twsprobe.capture.seen import Seen
 from twsprobe.capture.statistics import MOST_UNKNOWN, Statistics, Tally, Total
 from twsprobe.wire.events import Decoded, Event, Undecodable, Unknown
@@ -13,7 +13,7 @@ TICK = Decoded(TO_CLIENT, 1, "tickPrice", 178, "text", {}, bytes(20), 2)
 SECOND = 10**9
 
 
-def counted(*seen: tuple[float, Event | Opened | Closed]) -> Statistics:
+def counted(*seen: tuple[float, Event | Mark]) -> Statistics:
     statistics = Statistics()
     for seconds, what in seen:
         statistics.add(Seen(0, int(seconds * SECOND), 0, what))
@@ -39,6 +39,8 @@ def test_what_is_no_message_of_ours_is_counted_apart() -> None:
         (1, TICK),
         (1, Opened(0, SECOND, "", "")),
         (1, Closed(0, SECOND, TO_CLIENT, Close.FIN)),
+        (1, Gap(0, TO_CLIENT, SECOND, 5)),
+        (1, Note(0, TO_CLIENT, SECOND, "")),
     )
     found = [(tally.event, tally.id, tally.name, tally.bytes) for tally in statistics.tallies()]
     assert sorted(found, key=str) == [

@@ -16,11 +16,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.capture.packet_making import SERVER, Talk, pcap_file
 from tests.cli.conftest import Run
 from tests.views.hostile import HOSTILE, HUGE, encodable, live, one_field, wire
 from tests.views.reports import hostile_script, probed
 from twsprobe.capture.jsonl import Writer
-from twsprobe.capture.model import Chunk, Close, Closed, Opened, Record
+from twsprobe.capture.model import Chunk, Close, Closed, Gap, Note, Opened, Record
 from twsprobe.cli import decode
 from twsprobe.cli.exits import ExitCode
 from twsprobe.cli.main import run
@@ -41,12 +42,15 @@ ALWAYS = {"event", "time", "connection"}
 KEYS = {
     "opened": ALWAYS | {"client", "server"},
     "closed": ALWAYS | {"direction", "how"},
+    "gap": ALWAYS | {"direction", "size"},
+    "note": ALWAYS | {"direction", "text"},
     "version_offer": ALWAYS | {"direction", "size", "fields"},
     "greeting": ALWAYS | {"direction", "size", "fields"},
     "message": ALWAYS | {"direction", "size", "id", "name", "server_version", "encoding", "fields"},
     "unknown": ALWAYS | {"direction", "size", "id", "name", "server_version", "encoding", "reason"},
     "undecodable": ALWAYS | {"direction", "size", "id", "name", "server_version", "encoding", "reason", "path", "offset"},
     "sync_lost": ALWAYS | {"direction", "size", "reason", "offset"},
+    "resynced": ALWAYS | {"direction", "size", "reason", "offset"},
 }
 ODD: list[Record] = [
     Opened(0, BEGIN, "127.0.0.1:50000", "127.0.0.1:7497"),
@@ -90,6 +94,48 @@ def objects(text: str) -> list[dict[str, Any]]:
     return found
 
 
+def test_what_is_missing_is_shown(tmp_path: Path, ran: Run) -> None:
+    path = written(tmp_path / "x", [*ODD[:3], Gap(0, TO_CLIENT, BEGIN + 3, 12), Note(0, TO_SERVER, BEGIN + 4, "fault: delayed")])
+    table = ran("decode", path).out
+    assert " <<<      gap                      12 bytes are missing from the capture\n" in table
+    assert " >>>      note                     fault: delayed\n" in table
+    assert [each["event"] for each in objects(ran("decode", path, "--json").out)][-2:] == ["gap", "note"]
+    [gap] = objects(ran("decode", path, "--json", "--where", "size == 12").out)
+    assert gap["event"] == "gap"
+    [note] = objects(ran("decode", path, "--json", "--where", "text ~ fault").out)
+    assert note["event"] == "note"
+
+
+def test_a_capture_that_begins_in_the_middle(tmp_path: Path, ran: Run) -> None:
+    missing: list[Record] = [Gap(0, TO_CLIENT, BEGIN, None), Chunk(0, TO_CLIENT, BEGIN, frame(b"9\x001\x008\x00") * 2)]
+    path = written(tmp_path / "x", missing)
+    table = ran("decode", path).out
+    assert "resynced                 frames go on behind missing bytes; server version 200 is a guess\n" in table
+    versions = [
+        [each.get("server_version") for each in objects(ran("decode", path, "--json", *more).out)]
+        for more in ((), ("--server-version", "151"))
+    ]
+    assert versions == [[None, None, 200, 200], [None, None, 151, 151]]
+    assert ran("decode", path, "--server-version", "99").code == ExitCode.USAGE
+
+
+def test_packets_are_read_and_what_is_left_out_is_said(tmp_path: Path, ran: Run) -> None:
+    talk = Talk().open()
+    talk.send(0, offer(100, 176))
+    web = Talk(server=SERVER._replace(port=80)).open()
+    web.send(0, b"GET / HTTP/1.1")
+    path = tmp_path / "x"
+    path.write_bytes(pcap_file(talk.packets + web.packets))
+    for arguments in ((), ("--json",), ("--stats",)):
+        found = ran("decode", str(path), *arguments)
+        assert (found.code, found.err) == (0, "left out: connections that are not TWS: 1\n")
+        assert "version" in found.out
+    path.write_bytes(pcap_file(talk.packets)[:-3])
+    torn = ran("decode", str(path), "--json")
+    assert (torn.code, [each["event"] for each in objects(torn.out)]) == (ExitCode.CAPTURE_CORRUPT, ["opened"])
+    assert "torn at byte" in torn.err
+
+
 def test_a_capture_as_a_table(odd: str, ran: Run) -> None:
     found = ran("decode", odd)
     assert (found.code, found.err) == (0, "")
@@ -124,7 +170,7 @@ def test_objects_a_line(odd: str, ran: Run) -> None:
     found = ran("decode", odd, "--json")
     assert (found.code, found.err) == (0, "")
     seen = objects(found.out)
-    assert {each["event"] for each in seen} == KEYS.keys()
+    assert {each["event"] for each in seen} == KEYS.keys() - {"gap", "note", "resynced"}
     assert [each["time"] for each in seen] == sorted(each["time"] for each in seen)
     assert seen[0]["time"] == "2024-05-01T12:00:00.000000Z"
     message = next(each for each in seen if each["event"] == "message")
@@ -232,7 +278,7 @@ def test_a_packed_capture(session: str, tmp_path: Path, ran: Run) -> None:
     [
         (b"", "it is empty"),
         (b"nothing", "is not a capture"),
-        (b"\x0a\x0d\x0d\x0a" + bytes(40), "a pcapng file"),
+        (b"\x0a\x0d\x0d\x0a" + bytes(40), "corrupt at byte 0: a section header"),
         (b"{}\n", "is not a capture"),
         (b'{"format": "twsprobe.capture/2"}\n', "a newer twsprobe may read it"),
         (b"[" * 100_000, "is not a capture"),

@@ -10,7 +10,7 @@ import pytest
 
 from tests.views.hostile import HOSTILE, HUGE, live
 from tests.views.reports import probed
-from twsprobe.capture.model import Close, Closed, Opened
+from twsprobe.capture.model import Close, Closed, Gap, Mark, Note, Opened
 from twsprobe.net.scenarios import SCENARIOS
 from twsprobe.views.decode import HEADER, SHOWN_BYTES, dump, event_line, field_lines, record_line, value_at
 from twsprobe.wire.events import Decoded, Greeted, SyncLost, Undecodable, Unknown, VersionOffered
@@ -53,8 +53,21 @@ def test_the_columns_stand_below_their_heads() -> None:
         (Closed(1, 5_000_000_000, TO_CLIENT, Close.REFUSED), "closed                   the server: refused"),
     ],
 )
-def test_a_connection_opens_and_closes(record: Opened | Closed, line: str) -> None:
+def test_a_connection_opens_and_closes(record: Mark, line: str) -> None:
     assert record_line(record, 2_000_000_000) == f"   3.000000    1 ---      {line}"
+
+
+@pytest.mark.parametrize(
+    ("record", "line"),
+    [
+        (Gap(1, TO_CLIENT, 3 * 10**9, 1460), "<<<      gap                      1,460 bytes are missing from the capture"),
+        (Gap(1, TO_SERVER, 3 * 10**9, 1), ">>>      gap                      1 byte is missing from the capture"),
+        (Gap(1, TO_SERVER, 3 * 10**9, None), ">>>      gap                      an unknown number of bytes is missing from the capture"),
+        (Note(1, TO_CLIENT, 3 * 10**9, "\x1b[2Jlate"), r"<<<      note                     \x1b[2Jlate"),
+    ],
+)
+def test_what_is_missing_and_what_was_done(record: Mark, line: str) -> None:
+    assert record_line(record, 10**9) == f"   2.000000    1 {line}"
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 from tests.views.hostile import HOSTILE, HUGE, live, one_field, wire
 from tests.views.reports import probed
-from twsprobe.capture.model import Close, Closed, Opened
+from tests.wire.generate import Maker, makers
+from twsprobe.capture.model import Close, Closed, Gap, Note, Opened
 from twsprobe.net.scenarios import SCENARIOS
 from twsprobe.views.decode import event_line, field_lines, record_line
-from twsprobe.views.events import ARROWS, brief, event_object, plain, record_object, summary
+from twsprobe.views.events import ARROWS, brief, event_json, event_object, plain, record_object, summary
 from twsprobe.views.safe import LONGEST
 from twsprobe.wire.conversation import Conversation
-from twsprobe.wire.events import Decoded, Event, Greeted, SyncLost, Undecodable, Unknown, VersionOffered
+from twsprobe.wire.events import Decoded, Event, Greeted, Resynced, SyncLost, Undecodable, Unknown, VersionOffered
 from twsprobe.wire.framing import LENGTH, Direction
 from twsprobe.wire.handshake import PREFIX, frame, greeting, offer
 from twsprobe.wire.message import BINARY_ID, PROTOBUF_OFFSET
@@ -49,6 +50,7 @@ UNKNOWN = Unknown(TO_CLIENT, 999, 176, "text", "no message with this id is decla
 UNDECODABLE = Undecodable(TO_CLIENT, 9, "nextValidId", 176, "text", "'x' is no whole number", "orderId", 4, b"9\x001\0x\0")
 HALF = Undecodable(TO_CLIENT, None, None, 176, None, "ends inside a frame", "", 0, b"\0\0\0\x05ab")
 LOST = SyncLost(TO_CLIENT, "a frame of 1,213,486,160 bytes was announced; the limit is 16,777,215", b"HTTP/1.1", 12)
+RESYNCED = Resynced(TO_CLIENT, "frames go on behind missing bytes", 1200, b"more\0", 12)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +68,8 @@ LOST = SyncLost(TO_CLIENT, "a frame of 1,213,486,160 bytes was announced; the li
         (UNKNOWN._replace(id=None), r"unknown  no message with this id is declared: b'999\x00a\x00'"),
         (UNDECODABLE, "undecodable nextValidId  orderId: 'x' is no whole number"),
         (HALF, "undecodable  ends inside a frame"),
+        (RESYNCED, r"resynced  frames go on behind missing bytes; 1,200 bytes passed over: b'more\x00'"),
+        (RESYNCED._replace(skipped=0, raw=b""), "resynced  frames go on behind missing bytes"),
         (LOST, "not frames  a frame of 1,213,486,160 bytes was announced; the limit is 16,777,215: b'HTTP/1.1'"),
     ],
 )
@@ -99,8 +103,9 @@ def test_a_value_in_brief(value: object, text: str) -> None:
         (UNKNOWN, FRAMED | {"reason"}),
         (UNDECODABLE, FRAMED | {"reason", "path", "offset"}),
         (LOST, ALWAYS | {"reason", "offset"}),
+        (RESYNCED, ALWAYS | {"reason", "offset"}),
     ],
-    ids=["version_offer", "greeting", "message", "odd message", "unknown", "undecodable", "sync_lost"],
+    ids=["version_offer", "greeting", "message", "odd message", "unknown", "undecodable", "sync_lost", "resynced"],
 )
 def test_the_keys_of_an_object(event: Event, keys: set[str]) -> None:
     found = event_object(event, 3, TIME, raw=False)
@@ -139,6 +144,10 @@ def test_the_objects_of_records() -> None:
     assert opened == {"event": "opened", "client": "127.0.0.1:50000", "server": "127.0.0.1:7497", **common}
     closed = record_object(Closed(1, TIME, TO_CLIENT, Close.RST))
     assert closed == {"event": "closed", "direction": "to_client", "how": "rst", **common}
+    gap = record_object(Gap(1, TO_SERVER, TIME, None))
+    assert gap == {"event": "gap", "direction": "to_server", "size": None, **common}
+    note = record_object(Note(1, TO_CLIENT, TIME, "cut"))
+    assert note == {"event": "note", "direction": "to_client", "text": "cut", **common}
 
 
 @pytest.mark.parametrize(
@@ -253,7 +262,7 @@ def test_hostile_connect_options_and_zones_and_records_do_nothing() -> None:
         events += conversation.end(TO_SERVER) + conversation.end(TO_CLIENT)
         for event in events:
             all_inert(event)
-        for record in (Opened(1, TIME, text, text), Closed(1, TIME, TO_CLIENT, Close.FIN)):
+        for record in (Opened(1, TIME, text, text), Closed(1, TIME, TO_CLIENT, Close.FIN), Note(1, TO_CLIENT, TIME, text)):
             assert not live(record_line(record, 0), allowed="")
             found = json.dumps(record_object(record))
             assert found.isascii()
@@ -301,3 +310,13 @@ def test_a_whole_session_is_accounted_for(version: int) -> None:
         found = event_object(event, 1, TIME, raw=True)
         assert found["size"] == len(event.raw) + (0 if isinstance(event, VersionOffered) else LENGTH.size)
         assert bytes.fromhex(found["raw"]) == event.raw
+
+
+@given(makers, st.sampled_from((178, 226)))
+def test_the_fast_way_to_json_gives_the_same_text(maker: Maker, version: int) -> None:
+    direction, data = maker.message(version)
+    for payload in (data[LENGTH.size :], data[LENGTH.size :] + tagged(99, LENGTH_DELIMITED, b"x")):
+        event = decode(payload, direction, version)
+        assert event_json(event, 1, TIME, raw=True) == json.dumps(event_object(event, 1, TIME, raw=True))
+    for other in (OFFERED, GREETED, UNKNOWN, UNDECODABLE, LOST, RESYNCED):
+        assert event_json(other, 1, TIME, raw=False) == json.dumps(event_object(other, 1, TIME, raw=False))

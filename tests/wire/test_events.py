@@ -2,7 +2,7 @@ from typing import Any, get_args
 
 import pytest
 
-from twsprobe.wire.events import Decoded, Event, Greeted, SyncLost, Undecodable, Unknown, VersionOffered
+from twsprobe.wire.events import Decoded, Event, Greeted, Resynced, SyncLost, Undecodable, Unknown, VersionOffered
 from twsprobe.wire.framing import Direction
 
 TO_CLIENT, TO_SERVER = Direction.TO_CLIENT, Direction.TO_SERVER
@@ -13,6 +13,7 @@ EVENTS: dict[str, Any] = {
     "unknown": Unknown(TO_CLIENT, None, None, None, "why", b""),
     "undecodable": Undecodable(TO_CLIENT, 9, "nextValidId", 176, "text", "why", "orderId", 2, b"9\x00x\0"),
     "sync_lost": SyncLost(TO_CLIENT, "why", b"HTTP"),
+    "resynced": Resynced(TO_CLIENT, "why", 9, b"HTTP"),
 }
 
 

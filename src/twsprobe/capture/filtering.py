@@ -26,9 +26,9 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from twsprobe.capture.model import Closed, Opened
+from twsprobe.capture.model import Gap, Mark
 from twsprobe.capture.seen import Seen, fields_of, iso_time, size_of
-from twsprobe.wire.events import Decoded, SyncLost, Undecodable, Unknown
+from twsprobe.wire.events import Decoded, Resynced, SyncLost, Undecodable, Unknown
 from twsprobe.wire.framing import Direction
 from twsprobe.wire.message import Message
 from twsprobe.wire.messages import MESSAGES
@@ -165,11 +165,13 @@ SEEN: Mapping[str, Callable[[Seen], Iterable[Any]]] = MappingProxyType(
         "event": lambda seen: (seen.event,),
         "direction": lambda seen: () if seen.direction is None else (seen.direction.value,),
         "connection": lambda seen: (seen.connection,),
-        "size": lambda seen: () if isinstance(seen.what, (Opened, Closed)) else (size_of(seen.what),),
+        "size": lambda seen: (
+            (seen.what.size,) if isinstance(seen.what, Gap) else () if isinstance(seen.what, Mark) else (size_of(seen.what),)
+        ),
         "time": lambda seen: (Decimal(seen.elapsed_ns).scaleb(-9), iso_time(seen.time_ns)),
         "server_version": lambda seen: (getattr(seen.what, "server_version", None),),
         "encoding": lambda seen: (getattr(seen.what, "encoding", None),),
-        "reason": lambda seen: (seen.what.reason,) if isinstance(seen.what, (Unknown, Undecodable, SyncLost)) else (),
+        "reason": lambda seen: (seen.what.reason,) if isinstance(seen.what, (Unknown, Undecodable, SyncLost, Resynced)) else (),
         "anomalies": lambda seen: seen.what.anomalies if isinstance(seen.what, Decoded) else (),
     }
 )
@@ -381,7 +383,20 @@ def check_fields(node: Node) -> None:
 
 def field_names() -> set[str]:
     """The names of all fields, in whichever record."""
-    names = {"version", "minimum", "maximum", "connectOptions", "serverVersion", "time", "zone", "redirect", "client", "server", "how"}
+    names = {
+        "version",
+        "minimum",
+        "maximum",
+        "connectOptions",
+        "serverVersion",
+        "time",
+        "zone",
+        "redirect",
+        "client",
+        "server",
+        "how",
+        "text",
+    }
     pending: list[Record] = [message.record for message in MESSAGES]
     read: set[int] = set()
     while pending:

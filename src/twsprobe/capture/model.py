@@ -52,7 +52,30 @@ class Closed(NamedTuple):
     how: Close
 
 
-Record = Chunk | Opened | Closed
+class Gap(NamedTuple):
+    """Bytes of a direction that the capture lacks, between those before and those after."""
+
+    connection: int
+    direction: Direction
+    time_ns: int
+    """Nanoseconds since the epoch, UTC, at which that was certain."""
+    size: int | None
+    """How many; None where that is unknown, as of what came before the capture began."""
+
+
+class Note(NamedTuple):
+    """What the recorder did to the next bytes of a direction, or has to say of them."""
+
+    connection: int
+    direction: Direction
+    time_ns: int
+    """Nanoseconds since the epoch, UTC."""
+    text: str
+
+
+Mark = Opened | Closed | Gap | Note
+"""A record that is no bytes."""
+Record = Chunk | Mark
 
 
 class CaptureError(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from twsprobe.capture.model import Closed, Opened
+from twsprobe.capture.model import Mark
 from twsprobe.capture.seen import Seen, size_of
 from twsprobe.wire.events import Decoded, Undecodable, Unknown
 from twsprobe.wire.framing import Direction
@@ -59,9 +59,9 @@ class Statistics:
         self._tallies: dict[tuple[str, Direction, int | None], Tally] = {}
 
     def add(self, seen: Seen) -> None:
-        """Count what was seen; a connection that opens or ends is no message."""
+        """Count what was seen; what is no bytes is no message."""
         what = seen.what
-        if isinstance(what, (Opened, Closed)):
+        if isinstance(what, Mark):
             return
         key = what.event, what.direction, seen.id
         tally = self._tallies.get(key)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from twsprobe.capture.model import CaptureError, Closed, Opened, Record
+from twsprobe.capture.model import CaptureError, Mark, Record
 from twsprobe.capture.reading import Capture, open_capture
 from twsprobe.cli.exits import CaptureCorrupt, ExitCode
 from twsprobe.cli.output import coloured
@@ -37,6 +37,9 @@ REMEMBERED_IDS = 4096
 @click.option("--name", "names", multiple=True, metavar="NAME", help="Only messages of this name; repeatable.")
 @click.option("--id", "ids", multiple=True, type=click.IntRange(min=0), metavar="ID", help="Only messages with this id; repeatable.")
 @click.option("--direction", type=click.Choice(["to_server", "to_client"]), help="Only what went this way.")
+@click.option(
+    "--server-version", type=click.IntRange(100, 999), metavar="N", help="The version where the greeting is missing; else guessed."
+)
 @click.option("--stats", is_flag=True, help="Count messages: bytes, rates, the longest gaps, the first and the last.")
 def command(
     file: str,
@@ -47,6 +50,7 @@ def command(
     names: tuple[str, ...],
     ids: tuple[int, ...],
     direction: str | None,
+    server_version: int | None,
     stats: bool,
 ) -> int:
     """Decode the capture FILE: every message of every connection, by name and field, and every byte that is none.
@@ -59,15 +63,20 @@ def command(
     """
     wanted = filter_of(where, follow, names, ids, direction)
     records_too = follow is None and not (names or ids or direction)
+    from twsprobe.views.safe import safe
+
     try:
         with open_capture(file) as capture, followed(capture, stats) as records:
-            found = selected(records, wanted, records_too)
+            found = selected(records, wanted, records_too, server_version)
             if stats:
                 count(found, as_json=as_json)
             elif as_json:
                 print_objects(found, raw=verbose)
             else:
                 print_table(found, verbose=verbose)
+            if left_out := capture.header.get("left_out"):
+                sys.stdout.flush()
+                click.echo(f"left out: {safe(left_out)}", err=True)
     except CaptureError as fault:
         sys.stdout.flush()
         raise CaptureCorrupt(str(fault)) from None
@@ -95,16 +104,16 @@ def filter_of(where: str | None, follow: int | None, names: tuple[str, ...], ids
     return functools.reduce(lambda one, other: one & other, parts)
 
 
-def selected(records: Iterable[Record], wanted: Filter | None, records_too: bool) -> Iterator[Seen]:
+def selected(records: Iterable[Record], wanted: Filter | None, records_too: bool, server_version: int | None) -> Iterator[Seen]:
     """What is wanted of a capture; messages that cannot be, by their ids, are not decoded."""
     from twsprobe.capture.seen import seen_in
 
     if wanted is None:
-        yield from seen_in(records)
+        yield from seen_in(records, server_version=server_version)
         return
     worth_decoding = functools.lru_cache(REMEMBERED_IDS)(wanted.can_want)
-    for seen in seen_in(records, worth_decoding):
-        if wanted.wants(seen) and (records_too or not isinstance(seen.what, (Opened, Closed))):
+    for seen in seen_in(records, worth_decoding, server_version=server_version):
+        if wanted.wants(seen) and (records_too or not isinstance(seen.what, Mark)):
             yield seen
 
 
@@ -132,14 +141,12 @@ def passing(capture: Capture, advanced: Callable[[int], object]) -> Iterator[Rec
 
 def print_objects(found: Iterable[Seen], *, raw: bool) -> None:
     """Print one JSON object a line."""
-    from twsprobe.views.events import event_object, record_object
+    from twsprobe.views.events import event_json, record_object
 
     for seen in found:
-        if isinstance(seen.what, (Opened, Closed)):
-            shown = record_object(seen.what)
-        else:
-            shown = event_object(seen.what, seen.connection, seen.time_ns, raw=raw)
-        sys.stdout.write(json.dumps(shown) + "\n")
+        what = seen.what
+        shown = json.dumps(record_object(what)) if isinstance(what, Mark) else event_json(what, seen.connection, seen.time_ns, raw=raw)
+        sys.stdout.write(shown + "\n")
 
 
 def width() -> int:
@@ -160,7 +167,7 @@ def print_table(found: Iterable[Seen], *, verbose: bool) -> None:
     columns = width()
     print_heading(HEADER)
     for seen in found:
-        if isinstance(seen.what, (Opened, Closed)):
+        if isinstance(seen.what, Mark):
             lines = [fitted(record_line(seen.what, seen.time_ns - seen.elapsed_ns), columns)]
         else:
             lines = [event_line(seen.what, seen.connection, seen.elapsed_ns, columns)]

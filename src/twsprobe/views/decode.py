@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from twsprobe.capture.model import Closed, Opened
+from twsprobe.capture.model import Closed, Gap, Mark, Opened
 from twsprobe.views.events import ARROWS, brief, holdings, plain, title
 from twsprobe.views.line import fitted
 from twsprobe.views.safe import safe
@@ -26,15 +26,24 @@ TELLING = {name: rank for rank, name in enumerate(_TELLING.split())}
 """What people look for first, whatever the message: its ids, its state, what is traded, prices and sizes, texts."""
 
 
-def record_line(record: Opened | Closed, first_ns: int) -> str:
-    """A connection that opened or ended."""
+def record_line(record: Mark, first_ns: int) -> str:
+    """A record that is no bytes: a connection that opened or ended, bytes that are missing, a note."""
+    arrow = "---"
     if isinstance(record, Opened):
         what = f"connection from {record.client or '?'} to {record.server or '?'}"
+    elif not isinstance(record, Closed):
+        arrow = ARROWS[record.direction]
+        what = missing(record.size) if isinstance(record, Gap) else record.text
     else:
         side = {"to_client": "the server", "to_server": "the client"}[record.direction.value]
         what = f"{side}: {record.how.value}"
-    name = "opened" if isinstance(record, Opened) else "closed"
-    return line(record.time_ns - first_ns, record.connection, "---", "", name, what)
+    return line(record.time_ns - first_ns, record.connection, arrow, "", type(record).__name__.lower(), what)
+
+
+def missing(size: int | None) -> str:
+    """How many bytes a capture lacks."""
+    many = "an unknown number of bytes is" if size is None else "1 byte is" if size == 1 else f"{size:,} bytes are"
+    return f"{many} missing from the capture"
 
 
 def event_line(event: Event, connection: int, elapsed_ns: int, width: int) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import decimal
+import json
 import math
 from typing import Any
 
-from twsprobe.capture.model import Closed, Opened
+from twsprobe.capture.model import Mark, Opened
 from twsprobe.capture.seen import fields_of, iso_time, size_of
 from twsprobe.views.safe import safe
-from twsprobe.wire.events import Decoded, Event, Greeted, SyncLost, Undecodable, Unknown, VersionOffered
+from twsprobe.wire.events import Decoded, Event, Greeted, Resynced, SyncLost, Undecodable, Unknown, VersionOffered
 from twsprobe.wire.framing import Direction
 
 ARROWS = {Direction.TO_SERVER: ">>>", Direction.TO_CLIENT: "<<<"}
@@ -29,7 +30,7 @@ def title(event: Event) -> str:
         return f"undecodable {event.name or event.id or ''}".rstrip()
     if isinstance(event, Unknown):
         return f"unknown {'' if event.id is None else event.id}".rstrip()
-    return {"version_offer": "version offer", "greeting": "greeting", "sync_lost": "not frames"}[event.event]
+    return {"version_offer": "version offer", "greeting": "greeting", "sync_lost": "not frames"}.get(event.event, event.event)
 
 
 def holdings(event: Event) -> str:
@@ -46,6 +47,9 @@ def holdings(event: Event) -> str:
         return f"{event.path}: {event.reason}" if event.path else event.reason
     if isinstance(event, Unknown):
         return f"{event.reason}: {event.raw[:40]!r}"
+    if isinstance(event, Resynced):
+        passed = f"; {event.skipped:,} bytes passed over: {event.raw[:40]!r}" if event.skipped else ""
+        return event.reason + passed
     return f"{event.reason}: {event.raw[:40]!r}"
 
 
@@ -56,6 +60,39 @@ def brief(value: Any) -> str:
     if isinstance(value, list):
         return f"[{len(value)}]" if len(value) > 3 else "[" + ", ".join(map(brief, value)) + "]"
     return str(value)
+
+
+def event_json(event: Event, connection: int, time_ns: int, *, raw: bool) -> str:
+    """The JSON text of ``event_object``, the fast way: values that JSON has or that are decimals go to the encoder as they are."""
+    if isinstance(event, Decoded) and not event.anomalies:
+        try:
+            fields = DIRECT.encode(event.fields)
+        except ValueError:
+            pass  # a number that JSON lacks
+        else:
+            return (
+                f'{{"event": "message", "time": "{iso_time(time_ns)}", "connection": {connection}, '
+                f'"direction": "{event.direction.value}", "id": {event.id}, "name": "{event.name}", '
+                f'"server_version": {event.server_version:d}, "encoding": "{event.encoding}", "size": {size_of(event)}, '
+                f'"fields": {fields}{raw_json(event.raw) if raw else ""}}}'
+            )
+    return json.dumps(event_object(event, connection, time_ns, raw=raw))
+
+
+def raw_json(data: bytes) -> str:
+    """The last member of an object, which holds an event's bytes."""
+    return f', "raw": "{data.hex()}"'
+
+
+def exactly(value: object) -> str:
+    """A decimal as text. Raises TypeError for anything else."""
+    if isinstance(value, decimal.Decimal):
+        return str(value)
+    raise TypeError(f"no place in JSON for {type(value).__name__}")
+
+
+DIRECT = json.JSONEncoder(default=exactly, allow_nan=False, check_circular=False)
+"""Encodes the fields of a message without a change to them, but for those that have unknown protobuf fields."""
 
 
 def event_object(event: Event, connection: int, time_ns: int, *, raw: bool) -> dict[str, Any]:
@@ -84,21 +121,21 @@ def event_object(event: Event, connection: int, time_ns: int, *, raw: bool) -> d
         found["reason"] = event.reason
     if isinstance(event, Undecodable):
         found["path"], found["offset"] = event.path, event.at
-    elif isinstance(event, SyncLost):
+    elif isinstance(event, (SyncLost, Resynced)):
         found["offset"] = event.offset
     if raw:
         found["raw"] = event.raw.hex()
     return found
 
 
-def record_object(record: Opened | Closed) -> dict[str, Any]:
-    """The JSON object of a connection that opened or ended."""
+def record_object(record: Mark) -> dict[str, Any]:
+    """The JSON object of a record that is no bytes."""
     found: dict[str, Any] = {
-        "event": "opened" if isinstance(record, Opened) else "closed",
+        "event": type(record).__name__.lower(),
         "time": iso_time(record.time_ns),
         "connection": record.connection,
     }
-    if isinstance(record, Closed):
+    if not isinstance(record, Opened):
         found["direction"] = record.direction.value
     return found | fields_of(record)
 

@@ -118,4 +118,21 @@ class SyncLost(NamedTuple):
         return "sync_lost"
 
 
-Event = VersionOffered | Greeted | Decoded | Unknown | Undecodable | SyncLost
+class Resynced(NamedTuple):
+    """Frames go on behind bytes that are missing, or how they are read changed: why, and how many bytes before them were passed over.
+
+    ``raw`` holds the first of those, and ``offset`` is where they begin, counting missing bytes as far as their number is known.
+    """
+
+    direction: Direction
+    reason: str
+    skipped: int
+    raw: bytes
+    offset: int = 0
+
+    @property
+    def event(self) -> str:
+        return "resynced"
+
+
+Event = VersionOffered | Greeted | Decoded | Unknown | Undecodable | SyncLost | Resynced

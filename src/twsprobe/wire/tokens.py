@@ -61,7 +61,7 @@ class Token(NamedTuple):
     end: int
 
 
-def read_varint(data: bytes, position: int, end: int, path: str) -> tuple[int, int]:
+def read_varint(data: bytes | bytearray, position: int, end: int, path: str) -> tuple[int, int]:
     """A varint and the offset behind it. Raises Malformed."""
     value = shift = 0
     start = position
