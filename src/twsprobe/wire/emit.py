@@ -9,6 +9,7 @@ repeats its values; both paths use the same ``from_text``, so they cannot disagr
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from struct import error as StructError
 from typing import Any
 
 from twsprobe.wire.fields import EscapedString, Leaf, String
@@ -16,6 +17,8 @@ from twsprobe.wire.layout import Conditional, Layout, Node, Presence, Repetition
 
 Flat = Callable[[list[str], int], tuple[Values, int]]
 CACHED_VALUES, CACHED_LENGTH = 1 << 14, 64
+SURPRISES = (ValueError, IndexError, ArithmeticError, StructError)
+"""What a flat function, of text or of protobuf, raises where a payload is not what it expects."""
 
 
 class Cache(dict[str, Any]):
@@ -175,7 +178,7 @@ def emit_repetition(source: Source, record: Record, node: Repetition) -> None:
 
 
 def compile_layout(layout: Layout) -> Flat:
-    """The flat function of a layout whose gates are folded away. It raises ValueError, IndexError or ArithmeticError on any surprise."""
+    """The flat function of a layout whose gates are folded away. It raises one of ``SURPRISES`` on any surprise."""
     source = Source()
     record = Record(source, layout.nodes, "values")
     emit(source, record, layout.nodes)

@@ -7,11 +7,11 @@ big-endian number, and its value tells the encoding of what follows: above 200 t
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from struct import Struct
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from twsprobe.wire.emit import Flat, compile_layout
+from twsprobe.wire.emit import SURPRISES, Flat, compile_layout
 from twsprobe.wire.events import Decoded, Undecodable
 from twsprobe.wire.framing import MAX_FRAME, Direction
 from twsprobe.wire.handshake import frame
@@ -20,6 +20,9 @@ from twsprobe.wire.protobuf import Record
 from twsprobe.wire.text import text_of
 from twsprobe.wire.tokens import MAX_FIELDS, Malformed, Piece
 from twsprobe.wire.versions import HIGHEST, ServerVersion
+
+if TYPE_CHECKING:
+    from twsprobe.wire.flat_protobuf import Conversions
 
 TEXT, PROTOBUF = "text", "protobuf"
 PROTOBUF_OFFSET = 200
@@ -58,6 +61,8 @@ class Message:
         self.record, self.text, self.since, self.protobuf = record, text, since, protobuf
         self._layouts: dict[int, Layout] = {}
         self._flat: dict[int, Flat] = {}
+        self._read: Callable[[bytes, int, int], Values] | None = None
+        self._conversions: Conversions = {}
 
     def __repr__(self) -> str:
         return f"<Message {self.name} {self.id} {self.direction.value}>"
@@ -78,12 +83,23 @@ class Message:
             self._flat[key] = compile_layout(self.layout(key))
         return self._flat[key]
 
+    def reader(self) -> Callable[[bytes, int, int], Values]:
+        """The compiled protobuf form; it is written again when one of its fields converts in another way."""
+        if self._read is None:
+            from twsprobe.wire.flat_protobuf import compile_record
+
+            self._read = compile_record(self.record, self._conversions, self._changed)
+        return self._read
+
+    def _changed(self) -> None:
+        self._read = None
+
     def encoding(self, server_version: int) -> str:
         """The encoding in which this message is sent at a server version."""
         return PROTOBUF if self.protobuf is not None and server_version >= self.protobuf else TEXT
 
-    def decode(self, payload: bytes, start: int, encoding: str, server_version: int) -> Decoded | Undecodable:
-        """Decode a payload whose fields begin at ``start``; never raises."""
+    def decode(self, payload: bytes, start: int, encoding: str, server_version: int, offset: int = 0) -> Decoded | Undecodable:
+        """Decode a payload whose fields begin at ``start``, of a frame that begins at ``offset`` in its stream; never raises."""
         if encoding == TEXT and self.text is not None:
             try:
                 if payload.count(b"\0", start) > MAX_FIELDS:
@@ -91,10 +107,17 @@ class Message:
                 pieces = payload[start:].decode().split("\0")
                 values, used = self.flat(server_version)(pieces, 0)
                 if used == len(pieces) - 1 and not pieces[used]:
-                    return Decoded(self.direction, self.id, self.name, server_version, encoding, values, payload, start)
-            except (ValueError, IndexError, ArithmeticError):
+                    return Decoded(self.direction, self.id, self.name, server_version, encoding, values, payload, start, offset=offset)
+            except SURPRISES:
                 pass  # the slow path below says where and why
-        return self.interpret(payload, start, encoding, server_version)
+        elif encoding == PROTOBUF and len(payload) - start <= MAX_FIELDS:
+            read = self.reader()
+            try:
+                values = read(payload, start, len(payload))
+                return Decoded(self.direction, self.id, self.name, server_version, encoding, values, payload, start, offset=offset)
+            except SURPRISES:
+                pass
+        return self.interpret(payload, start, encoding, server_version)._replace(offset=offset)
 
     def interpret(
         self, payload: bytes, start: int, encoding: str, server_version: int, trace: list[Piece] | None = None

@@ -37,15 +37,18 @@ def head(payload: bytes, server_version: int) -> Head:
     return Head(int(digits), TEXT, len(digits) + 1)
 
 
-def decode(payload: bytes, direction: Direction, server_version: int) -> Decoded | Unknown | Undecodable:
-    """Decode one frame's payload (the bytes behind the length word) as it is at a negotiated server version. Never raises."""
-    found = head(payload, server_version)
-    if found.id is None:
-        return Unknown(direction, None, server_version, found.encoding, "does not begin with a message id", payload)
-    message = BY_ID.get((direction, found.id))
+def decode(payload: bytes, direction: Direction, server_version: int, offset: int = 0) -> Decoded | Unknown | Undecodable:
+    """Decode one frame's payload (the bytes behind the length word) as it is at a negotiated server version. Never raises.
+
+    ``offset`` is where the frame begins in its direction's stream; the event repeats it.
+    """
+    id, encoding, start = head(payload, server_version)
+    if id is None:
+        return Unknown(direction, None, server_version, encoding, "does not begin with a message id", payload, offset)
+    message = BY_ID.get((direction, id))
     if message is None:
-        return Unknown(direction, found.id, server_version, found.encoding, "no message with this id is declared", payload)
-    return message.decode(payload, found.start, found.encoding, server_version)
+        return Unknown(direction, id, server_version, encoding, "no message with this id is declared", payload, offset)
+    return message.decode(payload, start, encoding, server_version, offset)
 
 
 def locate(event: Decoded | Undecodable) -> list[Piece]:
