@@ -10,38 +10,17 @@ import trio.testing
 
 from tests.net.memory import MemoryStream, connected
 from tests.net.raw_client import RawClient, labels
-from twsprobe.capture.model import Chunk, Close, Closed, Opened, Record
+from tests.net.sessions import GREETING, LONG_START, OFFER, READY, SESSION, SHORT_START, TO_CLIENT, TO_SERVER, asks, recorded, says, started
+from twsprobe.capture.model import Close, Closed, Gap, Record
 from twsprobe.net.connection import Connection, PeerClosed
-from twsprobe.net.replay import Replay, Said, replay_server
+from twsprobe.net.matching import Mismatch
+from twsprobe.net.replay import Replay, ReplayMismatch, replay_server
 from twsprobe.net.simulator import Simulator
+from twsprobe.net.turns import Unplayable, names_in
+from twsprobe.wire.conversation import Conversation
+from twsprobe.wire.events import Decoded
 from twsprobe.wire.framing import Direction
-from twsprobe.wire.handshake import PREFIX, frame, greeting, offer
-
-TO_SERVER, TO_CLIENT = Direction.TO_SERVER, Direction.TO_CLIENT
-OFFER, GREETING = offer(100, 178), greeting(178, b"20261124 06:01:01 EST")
-SHORT_START, LONG_START = frame(b"71\x002\x007\0\0"), frame(b"71\x002\x00123456789\0\0")
-READY = frame(b"15\x001\x00DU1\0") + frame(b"9\x001\x008\0")
-
-
-def recorded(*steps: tuple[Direction, bytes | Close], connection: int = 1) -> list[Record]:
-    """A connection: its opening, then chunks and closes, in order."""
-    records: list[Record] = [Opened(connection, 0, "127.0.0.1:50000", "127.0.0.1:7497")]
-    for time, (direction, what) in enumerate(steps, 1):
-        if isinstance(what, Close):
-            records.append(Closed(connection, time, direction, what))
-        else:
-            records.append(Chunk(connection, direction, time, what))
-    return records
-
-
-SESSION = recorded(
-    (TO_SERVER, OFFER),
-    (TO_CLIENT, GREETING),
-    (TO_SERVER, SHORT_START),
-    (TO_CLIENT, READY[:9]),
-    (TO_CLIENT, READY[9:]),
-    (TO_SERVER, Close.FIN),
-)
+from twsprobe.wire.identity import Identity, flattened
 
 
 def replayed(records: Sequence[Record], nursery: trio.Nursery) -> RawClient:
@@ -60,11 +39,11 @@ async def test_each_chunk_waits_for_its_turn(start: bytes, nursery: trio.Nursery
     await client.aclose()
 
 
-async def test_chunks_are_sent_as_they_were_cut(nursery: trio.Nursery, autojump_clock: trio.testing.MockClock) -> None:
+async def test_what_is_due_together_goes_out_in_one_send(nursery: trio.Nursery, autojump_clock: trio.testing.MockClock) -> None:
     stream = connected(nursery, Replay(SESSION).serve)
     await stream.send_all(OFFER + SHORT_START)
     await RawClient(stream).until_quiet(9)
-    assert stream.peer.sent == [GREETING, READY[:9], READY[9:]]
+    assert stream.peer.sent == [GREETING + READY]
 
 
 async def test_a_frame_that_was_begun_counts_for_nothing(nursery: trio.Nursery, autojump_clock: trio.testing.MockClock) -> None:
@@ -107,19 +86,6 @@ async def test_a_banner_comes_unasked(nursery: trio.Nursery, autojump_clock: tri
     assert client.closed is Close.FIN
 
 
-async def test_bytes_are_counted_where_the_client_spoke_something_else(
-    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
-) -> None:
-    request = b"GET / HTTP/1.0\r\n\r\n"
-    client = replayed(recorded((TO_SERVER, request), (TO_CLIENT, b"HTTP/1.0 200 OK\r\n")), nursery)
-    await client.stream.send_all(request[:-1])
-    await client.until_quiet(9)
-    assert client.received == b""
-    await client.stream.send_all(b"x")
-    await client.until_quiet(9)
-    assert client.received == b"HTTP/1.0 200 OK\r\n"
-
-
 async def test_a_client_that_leaves_early_is_let_go(autojump_clock: trio.testing.MockClock) -> None:
     for leave in (MemoryStream.aclose, MemoryStream.send_eof):
         with trio.fail_after(100):
@@ -148,30 +114,6 @@ async def test_connections_are_played_in_order_and_further_clients_closed_on(
         await client.send_bytes(OFFER)
         seen.append((labels(await client.until_quiet(9)), client.closed))
     assert seen == [([], Close.FIN), (["greeting"], None), ([], Close.FIN)]
-
-
-@pytest.mark.parametrize(
-    ("pieces", "frames", "framed"),
-    [
-        ([PREFIX], 1, True),
-        ([b"AP", b"I", b"\0"], 1, True),
-        ([OFFER], 2, True),
-        ([OFFER[:-1]], 1, True),
-        ([OFFER + SHORT_START * 3], 5, True),
-        ([bytes((byte,)) for byte in OFFER + SHORT_START], 3, True),
-        ([b"GET /"], 0, False),
-        ([b"A", b"X", b"I\0"], 0, False),
-        ([PREFIX + b"\xff\xff\xff\xff", b"abc"], 2, False),
-    ],
-)
-def test_what_a_client_said(pieces: list[bytes], frames: int, framed: bool) -> None:
-    said = Said()
-    for piece in pieces:
-        said.feed(piece)
-    assert said.size == sum(map(len, pieces))
-    assert said.framed is framed
-    if framed:
-        assert said.frames == frames
 
 
 class Kept(list[Record]):
@@ -217,7 +159,20 @@ async def test_a_recorded_scenario_plays_as_it_was(scenario: str, delivery: str,
         first = await converse(connected(nursery, Simulator(178, scenario, delivery).serve), 7, kept)
     async with trio.open_nursery() as nursery:
         again = await converse(connected(nursery, Replay(kept).serve), 987654321)
-    assert again == first
+    assert with_client_id(again[0], 987654321) == with_client_id(first[0], 7)
+    assert again[1] == first[1]
+
+
+def with_client_id(data: bytes, client_id: int) -> list[object]:
+    """What a server's bytes say, with a word for its client's id."""
+    found: list[object] = []
+    for event in Conversation().feed(TO_CLIENT, data):
+        if isinstance(event, Decoded):
+            names = {named.path for named in names_in(event) if named.kind is Identity.CLIENT_ID and named.value == client_id}
+            found.append((event.name, {path: "mine" if path in names else value for path, value in flattened(event.fields)}))
+        else:
+            found.append(event.raw)
+    return found
 
 
 async def test_listens_on_loopback() -> None:
@@ -238,3 +193,52 @@ async def test_a_reset_over_sockets() -> None:
         await client.send_bytes(OFFER)
         await client.until_closed()
         assert client.closed is Close.RST
+
+
+async def test_a_request_that_was_not_recorded_ends_the_connection(nursery: trio.Nursery, autojump_clock: trio.testing.MockClock) -> None:
+    told: list[Mismatch] = []
+    records = started(asks("reqContractDetails", reqId=1, contract={"conId": 5, "symbol": "AAPL"}), says("contractDetailsEnd", reqId=1))
+    replay = Replay(records, observer=told.append)
+    replay.check()
+    client = RawClient(connected(nursery, replay.serve))
+    await client.offer()
+    await client.until("greeting")
+    await client.send("startApi", clientId=99)
+    await client.until("nextValidId")
+    await client.send("reqContractDetails", reqId=4, contract={"conId": 6, "symbol": "AAPL"})
+    await client.until_closed()
+    assert client.closed is Close.FIN
+    assert replay.mismatches == told
+    with pytest.raises(ReplayMismatch) as raised:
+        replay.check()
+    assert str(raised.value) == "connection 1: reqContractDetails is not as it was recorded\n  contract.conId: recorded 5, received 6"
+    await client.aclose()
+    with trio.fail_after(9):
+        await replay.played.wait()
+    assert [(connection, turn.event.name) for connection, turn in replay.missing if isinstance(turn.event, Decoded)] == (
+        [(1, "reqContractDetails")]
+    )
+
+
+async def test_it_is_played_when_the_last_client_has_gone(nursery: trio.Nursery, autojump_clock: trio.testing.MockClock) -> None:
+    replay = Replay([*SESSION, *recorded((TO_SERVER, OFFER), (TO_CLIENT, Close.FIN), connection=2)])
+    first = RawClient(connected(nursery, replay.serve))
+    await trio.testing.wait_all_tasks_blocked()  # or Trio may serve the other one first
+    second = RawClient(connected(nursery, replay.serve))
+    await second.send_bytes(OFFER)
+    await second.until_closed()
+    await second.aclose()
+    await trio.testing.wait_all_tasks_blocked()
+    assert (replay.connections, replay.played.is_set()) == (2, False)
+    await first.aclose()
+    with trio.fail_after(9):
+        await replay.played.wait()
+
+
+def test_what_cannot_be_played_says_why() -> None:
+    with pytest.raises(Unplayable, match="connection 1 lacks bytes"):
+        Replay([*SESSION, Gap(1, TO_CLIENT, 99, 10)])
+    with pytest.raises(ValueError, match="a speed is above 0, not 0"):
+        Replay(SESSION, speed=0)
+    with pytest.raises(ValueError, match="'sloppy' is not a valid Match"):
+        Replay(SESSION, match="sloppy")

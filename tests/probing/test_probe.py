@@ -104,11 +104,15 @@ async def test_an_address_of_another_machine_makes_trusted_ips_the_suspect(
     assert report.layer.value == scenario.remote_layer == "trusted-ip"
 
 
-@pytest.mark.parametrize("scenario", ALL, ids=name_of)
+# What a report has of the notices depends on what has arrived by when, and a replay says at once what is due at once.
+WHOLE = [scenario for scenario in ALL if scenario.script is None or scenario.script.delivery is None]
+
+
+@pytest.mark.parametrize("scenario", WHOLE, ids=name_of)
 async def test_a_replayed_capture_gives_the_same_report(scenario: Scenario, autojump_clock: trio.testing.MockClock) -> None:
     kept, options = Kept(), options_for(scenario, client_id=scenario.ask.client_id or 123456)
     async with trio.open_nursery() as nursery:
-        first = await probe("localhost", 7497, options, network=Scene(nursery, scenario).network, recorder=kept)
+        first = await probe("localhost", 7497, options, network=Scene(nursery, scenario, "whole").network, recorder=kept)
         nursery.cancel_scope.cancel()
     async with trio.open_nursery() as nursery:
         scene = Scene(nursery, scenario)

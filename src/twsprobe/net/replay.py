@@ -1,119 +1,126 @@
 """A capture as a server: what was recorded from a server is said again, to a client that does what the recorded one did.
 
-What the server said came in answer to what the client had said by then, so each chunk waits for its turn. A client that is asked the same
-twice does not send the same bytes: its client id is random, and one more digit makes its startApi longer. So turns are counted in what the
-client completed, the API prefix and each frame after it, and not in bytes; a frame that was begun counts for nothing. Where the recorded
-client did not speak the protocol there are no frames, and bytes are counted. Times are not kept: a turn comes as soon as it may.
+Each recorded connection is played to one client, in the order in which they were opened. What arrives is matched with what was recorded,
+message by message (``matching``), and answered with the recorded answers under the ids that the client uses (``turns``, ``playing``). A
+client that says something else is told nothing more: its connection ends with a FIN, and what was unexpected is kept as a ``Mismatch``.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 import trio
 
-from twsprobe.capture.model import Chunk, Close, Closed, Opened, Record
+from twsprobe.capture.model import Close, Record
 from twsprobe.net.address import Address
+from twsprobe.net.connection import Recorder
+from twsprobe.net.fault_forms import Fault
+from twsprobe.net.matching import Match, Mismatch
+from twsprobe.net.playing import Pace, Player
+from twsprobe.net.recording import Tell
+from twsprobe.net.replay_bytes import play_bytes
 from twsprobe.net.serving import LOOPBACK, close, listening
-from twsprobe.wire.framing import Direction, Framer
-from twsprobe.wire.handshake import PREFIX
+from twsprobe.net.simulator import served
+from twsprobe.net.turns import Session, Turn, Unplayable, by_connection, session_of
 
-READ_SIZE = 65536
+__all__ = ["Match", "Mismatch", "Pace", "Replay", "ReplayMismatch", "Unplayable", "replay_server"]
 
 
-class Said:
-    """How much a client has said: ``frames`` completed, the prefix among them, and ``size`` in bytes."""
+class ReplayMismatch(AssertionError):
+    """A client did something that was not recorded; the text says what, and how it differs from what was."""
 
-    def __init__(self) -> None:
-        self.size = 0
-        self.frames = 0
-        self.framed = True
-        self._opening = bytearray()
-        self._framer = Framer(len(PREFIX))
-
-    def feed(self, data: bytes) -> None:
-        """Take bytes of the client."""
-        self.size += len(data)
-        if self.framed and len(self._opening) < len(PREFIX):
-            needed = len(PREFIX) - len(self._opening)
-            self._opening += data[:needed]
-            data = data[needed:]
-            self.framed = PREFIX.startswith(self._opening)
-            self.frames += bytes(self._opening) == PREFIX
-        if self.framed and data:
-            found = self._framer.feed(data)
-            self.frames += len(found)
-            self.framed = self._framer.lost is None
+    def __init__(self, mismatch: Mismatch) -> None:
+        super().__init__(str(mismatch))
+        self.mismatch = mismatch
 
 
 class Replay:
-    """Plays the connections of a capture, in the order in which they were opened, one for each ``serve``.
+    """Plays the connections of a capture, one for each ``serve``.
 
     A connection that never opened cannot be played and is passed over. Clients beyond the recorded ones are closed on at once.
+
+    ``match`` is how much of a request has to be as recorded, ``ignored`` names fields that may be anything (``endDateTime``, or
+    ``reqHistoricalData.endDateTime``). With ``pace`` EXACT the recorded times count, ``speed`` times as fast. ``observer`` is told of
+    each mismatch when it happens. Raises Unplayable for a connection of which bytes are missing, ValueError for a speed that is none.
     """
 
-    def __init__(self, records: Iterable[Record]) -> None:
-        connections: dict[int, list[Record]] = {}
-        for record in records:
-            connections.setdefault(record.connection, []).append(record)
-        self._left = [each for each in connections.values() if any(isinstance(record, Opened | Chunk) for record in each)]
+    def __init__(
+        self,
+        records: Iterable[Record],
+        *,
+        match: Match | str = Match.STRICT,
+        pace: Pace | str = Pace.NONE,
+        speed: float = 1.0,
+        ignored: Sequence[str] = (),
+        observer: Callable[[Mismatch], None] | None = None,
+    ) -> None:
+        if not speed > 0:
+            raise ValueError(f"a speed is above 0, not {speed}")
+        self._match, self._pace, self._speed, self._ignored = Match(match), Pace(pace), speed, tuple(ignored)
+        self._left = [(connection, session_of(connection)) for connection in by_connection(records)]
+        self._observer = observer
+        self._playing = 0
+        self.connections = len(self._left)
+        self.mismatches: list[Mismatch] = []
+        self.missing: list[tuple[int, Turn]] = []
+        """What recorded clients said and the clients that have left did not: the number of the recorded connection, and the turn."""
+        self.played = trio.Event()
+        """Set when every recorded connection was played to its end."""
 
     async def serve(self, stream: trio.abc.Stream) -> None:
         """Play the next recorded connection to one client, and close the stream."""
-        records = self._left.pop(0) if self._left else []
         try:
-            await play(records, stream)
+            if not self._left:
+                await close(stream, Close.FIN)
+                return
+            records, session = self._left.pop(0)
+            self._playing += 1
+            try:
+                await (play_bytes(records, stream) if session.offer is None else self._play(session, stream))
+            finally:
+                self._playing -= 1
+                if not self._left and not self._playing:
+                    self.played.set()
         except trio.BrokenResourceError:
             pass  # the client left before its time
         finally:
             await trio.aclose_forcefully(stream)
 
+    async def _play(self, session: Session, stream: trio.abc.Stream) -> None:
+        player = Player(session, match=self._match, pace=self._pace, speed=self._speed, ignored=self._ignored)
+        try:
+            await player.run(stream, self._note)
+        finally:
+            self.missing += [(session.connection, turn) for turn in player.matcher.missing]
 
-async def play(records: list[Record], stream: trio.abc.Stream) -> None:
-    """Play one connection until the recorded end, or the client's. Raises ``trio.BrokenResourceError`` where the client broke off."""
-    recorded, heard = Said(), Said()
-    for record in records:
-        if isinstance(record, Chunk) and record.direction is Direction.TO_SERVER:
-            recorded.feed(record.data)
-        elif isinstance(record, Chunk) or (isinstance(record, Closed) and record.direction is Direction.TO_CLIENT):
-            if not await wait_for(recorded, heard, stream):
-                return
-            if isinstance(record, Chunk):
-                await stream.send_all(record.data)
-            elif record.how in (Close.FIN, Close.RST):
-                await close(stream, record.how)
-                return
-        elif isinstance(record, Closed):
-            await until_closed(stream)
-    if not records:
-        await close(stream, Close.FIN)
-        return
-    # Where the capture shows no end of the server, its silence is what is played.
-    await until_closed(stream)
+    def _note(self, mismatch: Mismatch) -> None:
+        self.mismatches.append(mismatch)
+        if self._observer is not None:
+            self._observer(mismatch)
 
-
-async def until_closed(stream: trio.abc.Stream) -> None:
-    """Read until the client ends its side."""
-    while await stream.receive_some(READ_SIZE):
-        pass
-
-
-async def wait_for(recorded: Said, heard: Said, stream: trio.abc.Stream) -> bool:
-    """Read until the client has said as much as the recorded one had; False if it closes before."""
-    while heard.frames < recorded.frames if recorded.framed else heard.size < recorded.size:
-        data = await stream.receive_some(READ_SIZE)
-        if not data:
-            return False
-        heard.feed(bytes(data))
-    return True
+    def check(self) -> None:
+        """Raise ReplayMismatch for the first mismatch, if there was one."""
+        if self.mismatches:
+            raise ReplayMismatch(self.mismatches[0])
 
 
 @asynccontextmanager
-async def replay_server(records: Iterable[Record], *, host: str = LOOPBACK, port: int = 0) -> AsyncIterator[Address]:
+async def replay_server(
+    replay: Replay | Iterable[Record],
+    *,
+    host: str = LOOPBACK,
+    port: int = 0,
+    faults: Sequence[Fault | str] = (),
+    note: Tell | None = None,
+    recorder: Recorder | None = None,
+) -> AsyncIterator[Address]:
     """A capture that listens while the block runs; gives its address. It listens on loopback unless ``host`` says otherwise.
 
-    Raises OSError where the address cannot be listened on.
+    ``faults`` are injected, and ``note`` is told of each; ``recorder`` takes what passes. Raises OSError where the address cannot be
+    listened on, FaultError for a text that is no fault, and what ``Replay`` raises for records that are not one yet.
     """
-    async with listening(Replay(records).serve, host, port) as address:
+    if not isinstance(replay, Replay):
+        replay = Replay(replay)
+    async with listening(served(replay.serve, tuple(faults), note, recorder), host, port) as address:
         yield address
