@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
 import socket
+import stat
 import subprocess
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -68,6 +71,47 @@ def test_frames_are_shown_on_request(ran: Run) -> None:
         "client 1   >>> reqCurrentTime",
         "ended",
     ]
+
+
+@posix
+def test_faults_are_injected_shown_and_recorded(ran: Run, tmp_path: Path) -> None:
+    path = tmp_path / "faults.jsonl"
+    faults = ("--fault", "drop 1st nextValidId", "--fault", "slice greeting into 5 bytes")
+    with simulated(*faults, "--record", str(path)) as (process, line):
+        found = ran("probe", line[4], "--json", "--timeout", "1")
+        out, err = ended(process)
+    assert json.loads(found.out)["signature"] == "partial-start"
+    assert [each.split(" (")[0] for each in out.splitlines()] == [
+        "client 1   <<< FAULT sliced greeting into writes of 5 bytes",
+        "client 1   <<< FAULT dropped nextValidId",
+        "ended",
+    ]
+    assert err == ""
+    shown = ran("decode", str(path), "--json")
+    assert shown.code == ExitCode.OK
+    events = [json.loads(each) for each in shown.out.splitlines()]
+    kinds = [each["event"] if each["event"] != "message" else each["name"] for each in events]
+    assert kinds[:6] == ["opened", "version_offer", "note", "greeting", "startApi", "managedAccounts"]
+    assert "nextValidId" not in kinds
+    assert kinds.count("note") == 2
+
+
+@posix
+def test_a_capture_is_private_and_never_overwritten(ran: Run, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    with simulated("--record", str(path)) as (process, _):
+        ended(process)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    found = ran("simulate", "--listen", "0", "--record", str(path))
+    assert (found.code, found.out) == (ExitCode.IO_FAILED, "")
+    assert found.err == f"twsprobe: {path}: the file exists and is not overwritten: choose another name, or remove it first\n"
+
+
+@posix
+def test_a_capture_that_cannot_be_written_is_named(ran: Run, tmp_path: Path) -> None:
+    path = tmp_path / "none" / "a.jsonl"
+    found = ran("simulate", "--listen", "0", "--record", str(path))
+    assert (found.code, found.out, found.err) == (ExitCode.IO_FAILED, "", f"twsprobe: {path}: No such file or directory\n")
 
 
 @posix

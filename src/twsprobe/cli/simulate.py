@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from twsprobe.cli.exits import ExitCode, IOFailed
+from twsprobe.cli.faulting import CommandWithFaults, fault_option, show_fault
 from twsprobe.cli.output import coloured, print_lines
 from twsprobe.cli.running import run
+
+if TYPE_CHECKING:
+    from twsprobe.capture.files import Writer
+    from twsprobe.net.fault_forms import Fault
 
 
 def listen_type(context: click.Context, parameter: click.Parameter, value: str) -> tuple[str, int]:
@@ -37,22 +44,47 @@ def list_scenarios(context: click.Context, parameter: click.Parameter, value: bo
     context.exit()
 
 
-@click.command(short_help="Be a TWS.")
+def opened(path: str) -> Writer:
+    """A new capture. Raises IOFailed."""
+    from twsprobe.capture.model import CaptureError
+    from twsprobe.capture.writing import open_writer
+
+    try:
+        return open_writer(path, metadata={"command": "simulate"})
+    except CaptureError as fault:
+        raise IOFailed(str(fault)) from None
+    except OSError as fault:
+        raise IOFailed(f"{path}: {fault.strerror}") from None
+
+
+@click.command(cls=CommandWithFaults, short_help="Be a TWS.")
 @click.option("--server-version", type=click.IntRange(100, 226), default=226, show_default=True, metavar="N", help="The highest it speaks.")
 @click.option("--scenario", default="ready", show_default=True, metavar="NAME", help="How it behaves; --list names them all.")
 @click.option("--listen", default="127.0.0.1:7497", show_default=True, metavar="ADDR:PORT", callback=listen_type, help="Where it listens.")
 @click.option(
     "--delivery", type=click.Choice(["message", "byte", "whole"]), default="message", show_default=True, help="How it cuts sends."
 )
+@fault_option
+@click.option("--record", metavar="FILE", type=click.Path(dir_okay=False), help="Keep what clients and simulator say, and each fault.")
 @click.option("-v", "--verbose", is_flag=True, help="Show what clients say, frame by frame.")
 @click.option("--list", is_flag=True, is_eager=True, expose_value=False, callback=list_scenarios, help="List the scenarios and leave.")
-def command(server_version: int, scenario: str, listen: tuple[str, int], delivery: str, verbose: bool) -> int:
+def command(
+    server_version: int,
+    scenario: str,
+    listen: tuple[str, int],
+    delivery: str,
+    faults: tuple[Fault, ...],
+    record: str | None,
+    verbose: bool,
+) -> int:
     """Be a TWS with a small paper account, for clients to connect to. Ends with Ctrl-C.
 
-    It answers in text or protobuf as a TWS of that server version would, to any number of clients.
+    It answers in text or protobuf as a TWS of that server version would, to any number of clients. With --fault, what it says or hears
+    goes wrong in just that way; each fault that was applied is shown.
     """
     import trio
 
+    from twsprobe.capture.model import CaptureError
     from twsprobe.net.address import shown_address
     from twsprobe.net.scenarios import SCENARIOS, Endpoint
     from twsprobe.net.simulator import simulator
@@ -69,9 +101,21 @@ def command(server_version: int, scenario: str, listen: tuple[str, int], deliver
 
     async def serve() -> None:
         host, port = listen
-        async with simulator(
-            server_version=server_version, scenario=scenario, host=host, port=port, delivery=delivery, observer=observe
-        ) as address:
+        async with contextlib.AsyncExitStack() as stack:
+            recorder = stack.enter_context(opened(record)) if record is not None else None
+            address = await stack.enter_async_context(
+                simulator(
+                    server_version=server_version,
+                    scenario=scenario,
+                    host=host,
+                    port=port,
+                    delivery=delivery,
+                    observer=observe,
+                    faults=faults,
+                    note=show_fault,
+                    recorder=recorder,
+                )
+            )
             line = f"TWS simulator ({scenario}, server version {server_version}) listens on {shown_address(address)}; Ctrl-C ends it."
             click.echo(click.style(line, bold=True) if coloured(sys.stdout) else line)
             sys.stdout.flush()
@@ -83,6 +127,8 @@ def command(server_version: int, scenario: str, listen: tuple[str, int], deliver
         run(serve)
     except KeyboardInterrupt:
         click.echo("ended")
+    except CaptureError as fault:
+        raise IOFailed(str(fault)) from None
     except BrokenPipeError:
         raise
     except OSError as fault:

@@ -23,12 +23,15 @@ from twsprobe.net.account import Account, Fields, simulated_account
 from twsprobe.net.address import Address
 from twsprobe.net.answers import ANSWERS
 from twsprobe.net.asked import Asked, Feed, Said, State, Subscription, error
+from twsprobe.net.connection import Recorder
 from twsprobe.net.delivery import Delivery, Outbox
+from twsprobe.net.fault_forms import Fault
 from twsprobe.net.fitting import encode_fitting
 from twsprobe.net.pace import MAX_RATE, STRIKES, Pace, Verdict
+from twsprobe.net.recording import Tell, recorded
 from twsprobe.net.scenario_table import SCENARIOS
 from twsprobe.net.script import Begin, Drip, Greet, Raw, Say, Script, Steps, Usual, Wait
-from twsprobe.net.serving import LOOPBACK, close, listening
+from twsprobe.net.serving import LOOPBACK, Serve, close, listening
 from twsprobe.wire.conversation import Conversation
 from twsprobe.wire.events import Decoded, Event, Undecodable, Unknown, VersionOffered
 from twsprobe.wire.framing import Direction
@@ -310,11 +313,27 @@ async def simulator(
     delivery: str = "message",
     account: Account | None = None,
     observer: Observer | None = None,
+    faults: Iterable[Fault | str] = (),
+    note: Tell | None = None,
+    recorder: Recorder | None = None,
 ) -> AsyncIterator[Address]:
     """A simulated TWS that listens while the block runs; gives its address. It listens on loopback unless ``host`` says otherwise.
 
-    Port 0 takes a free one. Raises ValueError as ``Simulator`` does, OSError where the address cannot be listened on.
+    Port 0 takes a free one. ``faults`` are injected, by their text or as ``fault_forms``, and ``note`` is told of each; ``recorder`` takes
+    what passes. Raises ValueError as ``Simulator`` does, FaultError (a ValueError) for a text that is no fault, and OSError where the
+    address cannot be listened on.
     """
     server = Simulator(server_version, scenario, delivery, account, observer)
-    async with listening(server.serve, host, port) as address:
+    async with listening(served(server.serve, tuple(faults), note, recorder), host, port) as address:
         yield address
+
+
+def served(serve: Serve, faults: tuple[Fault | str, ...], note: Tell | None, recorder: Recorder | None) -> Serve:
+    """Serve with faults, recorded, or as it is. Raises FaultError."""
+    if recorder is not None:
+        return recorded(serve, recorder, faults, note)
+    if not faults:
+        return serve
+    from twsprobe.net.faults import faulty
+
+    return faulty(serve, faults, note)
