@@ -1,13 +1,17 @@
 """Write the captures of this folder: one for each signature, from the simulator in memory, the same bytes every time.
 
-    python captures/generate.py
+    python captures/generate.py [--sessions]
 
-Needs an environment in which twsprobe and its tests are installed. Nothing in them was ever said by a TWS.
+With --sessions, those of the examples in docs/testing.md instead: real clients with the simulator, at the times and in the chunks that they
+happened to take. Needs an environment in which twsprobe and its tests are installed. Nothing in them was ever said by a TWS.
 """
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import trio
@@ -16,10 +20,13 @@ import trio.testing
 FOLDER = Path(__file__).parent
 sys.path.insert(0, str(FOLDER.parent))
 
-from tests.probing.scenes import Scene, options_for  # noqa: E402  # the checkout is no package
+from tests.examples import SESSIONS, write_examples  # noqa: E402  # the checkout is no package
+from tests.probing.scenes import Scene, options_for  # noqa: E402
 from twsprobe.capture.jsonl import Writer  # noqa: E402
 from twsprobe.capture.model import Record  # noqa: E402
 from twsprobe.net.scenarios import SCENARIOS, Scenario  # noqa: E402
+from twsprobe.net.simulator import simulator  # noqa: E402
+from twsprobe.net.threaded import ServerThread  # noqa: E402
 from twsprobe.probing.probe import probe  # noqa: E402
 from twsprobe.probing.signatures import Signature  # noqa: E402
 
@@ -70,6 +77,28 @@ def write(signature: Signature, folder: Path = FOLDER) -> Path:
     return path
 
 
+def write_session(example: str, folder: Path = FOLDER) -> Path:
+    """Write the capture of an example, as somebody would who runs it for the first time."""
+    path = folder / SESSIONS[example]
+    server = ServerThread(simulator)
+    host, port = server.start()
+    with tempfile.TemporaryDirectory() as temporary:
+        write_examples(Path(temporary))
+        recording = ["--tws-record", "once", "--tws-target", f"{host}:{port}"]
+        try:
+            subprocess.run(
+                [sys.executable, "-m", "pytest", "-q", example, *recording], cwd=temporary, check=True, stdout=subprocess.DEVNULL
+            )
+        finally:
+            server.stop()
+        shutil.copyfile(Path(temporary) / "captures" / path.name, path)
+    return path
+
+
 if __name__ == "__main__":
-    for each in Signature:
-        write(each)
+    if sys.argv[1:] == ["--sessions"]:
+        for name in SESSIONS:
+            write_session(name)
+    else:
+        for each in Signature:
+            write(each)
