@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import dev
 
@@ -74,5 +75,5 @@ def test_the_lock_pins_every_dependency_at_a_version_that_fits() -> None:
     wanted = [Requirement(line) for line in project["project"]["dependencies"] + project["dependency-groups"]["dev"]]
     lines = [line.rstrip("\\ ") for line in dev.ROOT.joinpath("requirements.lock").read_text("utf-8").splitlines() if "==" in line]
     pinned = {Requirement(line).name: str(Requirement(line).specifier).removeprefix("==") for line in lines}
-    stale = [str(one) for one in wanted if not one.specifier.contains(pinned.get(one.name.replace("_", "-"), "0"))]
+    stale = [str(one) for one in wanted if not one.specifier.contains(pinned.get(canonicalize_name(one.name), "0"))]
     assert not stale, f"the lock lacks {', '.join(stale)}: make requirements.lock again (CONTRIBUTING.md, Dependencies)"
