@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+from pathlib import Path
 
 import pytest
 
@@ -64,6 +67,57 @@ def test_wrong_arguments(arguments: tuple[str, ...], ran: Run) -> None:
     found = ran("explain", *arguments)
     assert (found.code, found.out) == (ExitCode.USAGE, "")
     assert found.err.count("\n") == 1
+
+
+LOG = b"start\nAPI connection failed: TimeoutError()\n\xff\xfe\0\nERROR -1 502 Couldn't connect to TWS.\n"
+
+
+def kinds(out: str) -> list[str]:
+    return [str(each.get("id") or each["code"]) for each in map(json.loads, out.splitlines())]
+
+
+def test_a_pasted_line_is_explained(ran: Run) -> None:
+    found = ran("explain", "API connection failed: TimeoutError()")
+    assert (found.code, found.err) == (0, "")
+    assert found.out.startswith("line 1  API connection failed: TimeoutError()\n")
+    assert "run next  twsprobe probe HOST:PORT --as ib_async --sync" in found.out
+    assert max(map(len, found.out.splitlines())) <= 80
+    assert kinds(ran("explain", LOG.decode("latin-1"), "--json").out) == ["client-timeout", "code-502", "502"]
+
+
+def test_a_file_is_explained(tmp_path: Path, ran: Run) -> None:
+    path = tmp_path / "client log.txt"
+    path.write_bytes(LOG)
+    found = ran("explain", str(path), "--json")
+    assert (found.code, found.err) == (0, "")
+    assert kinds(found.out) == ["client-timeout", "code-502", "502"]
+
+
+def test_standard_input_is_explained(ran: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(LOG)))
+    assert kinds(ran("explain", "-", "--json").out) == ["client-timeout", "code-502", "502"]
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO()))
+    found = ran("explain", "-")
+    assert (found.code, found.out) == (ExitCode.USAGE, "")
+    assert found.err.startswith("twsprobe: standard input holds no line of a log, and no error code, that is known.")
+
+
+def test_what_is_not_known_is_one_line(tmp_path: Path, ran: Run) -> None:
+    path = tmp_path / "x.txt"
+    path.write_text("hello\n")
+    found = ran("explain", str(path))
+    assert (found.code, found.out, found.err.count("\n")) == (ExitCode.USAGE, "", 1)
+    assert "holds no line of a log, and no error code, that is known" in found.err
+    assert "'hello world' is no line of a log that is known" in ran("explain", "hello world").err
+
+
+@pytest.mark.skipif(os.name == "nt" or os.getuid() == 0, reason="this user may read every file")
+def test_a_file_that_cannot_be_read(tmp_path: Path, ran: Run) -> None:
+    path = tmp_path / "x.txt"
+    path.write_text("hello\n")
+    path.chmod(0)
+    found = ran("explain", str(path))
+    assert (found.code, found.err) == (ExitCode.IO_FAILED, f"twsprobe: {path}: Permission denied\n")
 
 
 def test_hostile_words_do_nothing(ran: Run) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.views.hostile import HOSTILE, live
-from twsprobe.views.explain import Found, explanation, find, message_object, near, objects
+from twsprobe.views.explain import Found, explanation, find, find_in_log, message_object, near, objects
 from twsprobe.views.fields import text_rows
 from twsprobe.views.protocol import protocol_document
 from twsprobe.wire.codes import CODES, code
@@ -145,6 +145,45 @@ def test_the_facts_are_those_of_the_document() -> None:
             assert f"`{row.name}`" in document
         assert message.meaning in document
         assert " ".join(message.meaning.split()) in found
+
+
+def test_everything_that_has_a_name_or_a_number_is_answered() -> None:
+    for message in MESSAGES:
+        assert message in find(message.name).messages
+        assert message in find(str(message.id)).messages
+    for gate in V:
+        assert gate in find(gate.name).gates
+        assert gate in find(str(int(gate))).gates
+    for number in CODES:
+        assert [known.number for known in find(str(number)).codes] == [number]
+
+
+def test_a_line_of_a_log() -> None:
+    found = find_in_log(
+        ["a", "Error 326, reqId -1: Unable to connect as the client id is already in use. " + "x" * 60, "same: 326 client id"]
+    )
+    shown = [(line.lead + line.rest).rstrip() for line in explanation(found, None)]
+    assert shown[0].startswith("line 2 and 1 more  Error 326, reqId -1: Unable")
+    assert shown[0].endswith("...")
+    assert "  may be    client-id-in-use" in shown
+    assert "  run next  twsprobe probe HOST:PORT --client-id ID" in shown
+    assert "error code 326  fatal, sent by TWS" in shown
+    assert max(map(len, shown)) <= 80
+    first, second = objects(found, None)
+    assert (first["kind"], first["id"], first["line"], first["times"]) == ("line", "code-326", 2, 2)
+    assert (first["signatures"], first["command"]) == (["client-id-in-use"], "twsprobe probe HOST:PORT --client-id ID")
+    assert second["code"] == 326
+
+
+def test_a_log_of_nothing_known() -> None:
+    assert not any(find_in_log(["hello", ""]))
+    assert not any(find_in_log([]))
+
+
+def test_hostile_lines_are_shown_inert() -> None:
+    for text in HOSTILE:
+        for line in explanation(find_in_log([f"Peer closed connection. {text}"]), None):
+            assert not live(line.lead + line.rest, allowed="")
 
 
 def test_objects_are_told_apart_by_their_kind() -> None:

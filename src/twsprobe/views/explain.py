@@ -7,8 +7,8 @@ version and an error code at once; all of them are found.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twsprobe.views.fields import (
     Row,
@@ -22,14 +22,18 @@ from twsprobe.views.fields import (
     sent_words,
     text_rows,
 )
-from twsprobe.views.line import Line
+from twsprobe.views.line import Line, fitted
 from twsprobe.views.probe import WIDTH, wrapped
+from twsprobe.views.safe import safe
 from twsprobe.wire.codes import Code, Origin, code
 from twsprobe.wire.framing import Direction
 from twsprobe.wire.message import PROTOBUF, Message
 from twsprobe.wire.messages import MESSAGES
 from twsprobe.wire.protobuf import Record
 from twsprobe.wire.versions import ServerVersion
+
+if TYPE_CHECKING:
+    from twsprobe.probing.log_lines import Match
 
 RECIPIENTS = {Direction.TO_SERVER: "to TWS", Direction.TO_CLIENT: "to the client"}
 IBKR_PREFIX = "min_server_ver_"
@@ -46,6 +50,8 @@ class Found(NamedTuple):
     messages: list[Message]
     gates: list[ServerVersion]
     codes: list[Code]
+    lines: Sequence[Match] = ()
+    """Lines of a log that are known."""
 
 
 def find(word: str) -> Found:
@@ -60,6 +66,15 @@ def find(word: str) -> Found:
     return Found(messages, [gate for gate in ServerVersion if gate.name.casefold() == name.removeprefix(IBKR_PREFIX)], [])
 
 
+def find_in_log(lines: Iterable[str]) -> Found:
+    """What is known of the lines of a log or a traceback, and of the error codes in them."""
+    from twsprobe.probing.log_lines import read_log
+
+    read = read_log(lines)
+    codes = [known for known in map(code, read.codes) if known is not None]
+    return Found([], [], codes, read.matches)
+
+
 def near(word: str) -> list[str]:
     """Names that are like a word, the likest first."""
     names = {name.casefold(): name for name in (*(message.name for message in MESSAGES), *(gate.name for gate in ServerVersion))}
@@ -69,13 +84,27 @@ def near(word: str) -> list[str]:
 
 def explanation(found: Found, version: int | None) -> Iterator[Line]:
     """All that was found, each with its heading; messages as they are at a server version, or at all of them."""
-    parts = [message_lines(message, version) for message in found.messages]
+    parts = [log_lines(match) for match in found.lines]
+    parts += [message_lines(message, version) for message in found.messages]
     parts += [gate_lines(gate) for gate in found.gates]
     parts += [code_lines(known) for known in found.codes]
     for index, lines in enumerate(parts):
         if index:
             yield Line("")
         yield from lines
+
+
+def log_lines(match: Match) -> Iterator[Line]:
+    """A line of a log: what it means, what may be behind it, and what to run next."""
+    known = match.known
+    times = "" if match.times == 1 else f" and {match.times - 1} more"
+    lead = f"line {match.number}{times}"
+    yield Line(lead, fitted(f"  {safe(match.text)}", WIDTH - len(lead)), "strong")
+    yield from wrapped(known.meaning, 2)
+    if known.signatures:
+        yield from wrapped(", ".join(signature.value for signature in known.signatures), 12, "  may be")
+    yield from wrapped(known.command, 12, "  run next")
+    yield from wrapped(known.source, 12, "  source")
 
 
 def message_lines(message: Message, version: int | None) -> Iterator[Line]:
@@ -160,6 +189,18 @@ def origin_words(known: Code) -> str:
 
 def objects(found: Found, version: int | None) -> Iterator[dict[str, Any]]:
     """All that was found as JSON objects, which ``kind`` tells apart."""
+    for match in found.lines:
+        yield {
+            "kind": "line",
+            "id": match.known.id,
+            "line": match.number,
+            "times": match.times,
+            "text": match.text,
+            "meaning": match.known.meaning,
+            "signatures": [signature.value for signature in match.known.signatures],
+            "command": match.known.command,
+            "source": match.known.source,
+        }
     for message in found.messages:
         yield message_object(message, version)
     for gate in found.gates:
