@@ -472,3 +472,19 @@ def test_the_stages_with_a_time_of_their_own_are_options(ran: Run) -> None:
     text = ran("probe", "--help").out
     for stage in Stage:
         assert (f"--{stage.value}-timeout" in text) == (stage not in (Stage.RESOLVE, Stage.CONFIG))
+
+
+@pytest.mark.parametrize(("option", "looked"), [((), True), (("--local",), True), (("--no-local",), False)])
+def test_this_machine_is_looked_at_after_a_failure(option: tuple[str, ...], looked: bool, refused: int, ran: Run) -> None:
+    code, out, err = ran("probe", f"127.0.0.1:{refused}", *option)
+    assert code == Signature.TCP_REFUSED.exit_code, err
+    assert ("On this machine" in out) is looked
+
+
+def test_this_machine_is_looked_at_after_a_session_on_request_only(ready: int, ran: Run) -> None:
+    for option, looked in (((), False), (("--local",), True)):
+        code, out, err = ran("probe", "--json", f"127.0.0.1:{ready}", *option)
+        (report,) = objects(out)
+        assert code == 0, err
+        assert (report["local"] is not None) is looked
+        assert report["connections_opened"] == 1

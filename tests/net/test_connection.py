@@ -99,6 +99,27 @@ async def test_a_close_sends_a_fin_even_with_bytes_unread() -> None:
     assert ends == ["fin"]
 
 
+async def test_a_server_that_never_closes_keeps_nothing_half_open() -> None:
+    closed = trio.Event()
+    ends: list[str] = []
+
+    async def serve(stream: trio.abc.Stream) -> None:
+        assert not await stream.receive_some()
+        await closed.wait()
+        try:
+            # Into a connection of which only the other half is closed, a first send goes out.
+            await stream.send_all(b"late")
+        except trio.BrokenResourceError:
+            ends.append("reset")
+
+    async with listening(serve) as (host, port):
+        connection = Connection(await trio.open_tcp_stream(host, port))
+        await connection.aclose(0.05)
+        closed.set()
+        await trio.testing.wait_all_tasks_blocked()
+    assert ends == ["reset"]
+
+
 async def test_a_server_that_never_closes_is_not_waited_for_long(autojump_clock: trio.testing.MockClock) -> None:
     client, _ = memory_pair()
     connection = Connection(client)

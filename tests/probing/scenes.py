@@ -46,7 +46,7 @@ class Scene:
 
     def __post_init__(self) -> None:
         if self.scenario.endpoint is Endpoint.SERVER:
-            self.simulator = Simulator(self.server_version, self.scenario.name, self.delivery, clock=self.clock)
+            self.simulator = Simulator(self.server_version, self.scenario.script or self.scenario.name, self.delivery, clock=self.clock)
 
     async def resolve(self, host: str, port: int) -> list[Address]:
         if self.scenario.endpoint is Endpoint.UNRESOLVED:

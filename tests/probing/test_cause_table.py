@@ -13,7 +13,7 @@ from twsprobe.probing.signatures import Layer
 THE_WIRE_ITSELF = {
     *(Clue.SERVICE_HTTP, Clue.SERVICE_TLS, Clue.SERVICE_SSH, Clue.SERVICE_OTHER, Clue.VNC_BANNER),
     *(Clue.REDIRECT_NAMED, Clue.SERVER_BELOW_OFFER, Clue.SERVER_ABOVE_OFFER, Clue.RETRY_READY),
-    *(Clue.CODE_100, Clue.CODE_326, Clue.CODE_1100, Clue.CODE_1300, Clue.CODE_2110, Clue.CODE_10141, Clue.CODE_10197),
+    *(Clue.CODE_100, Clue.CODE_1100, Clue.CODE_1300, Clue.CODE_2110, Clue.CODE_10141, Clue.CODE_10197),
     *(Clue.FARM_BROKEN, Clue.READ_ONLY_TEXT),
 }
 

@@ -15,7 +15,6 @@ def test_the_whole_table_holds_them() -> None:
 @pytest.mark.parametrize(
     ("cause", "clue"),
     [
-        ("client-id-clash", Clue.CODE_326),
         ("client-id-clash", Clue.RETRY_READY),
         ("paper-disclaimer", Clue.CODE_10141),
         ("port-changed", Clue.CODE_1300),

@@ -169,7 +169,7 @@ SITUATIONS = {
         Observation(signature=Signature.CLIENT_ID_IN_USE, client_id=1, client_id_chosen=True, notices=((326, "in use"),)),
         "client-id-clash",
         "session",
-        "proven",
+        "likely",
     ),
     "code 10141": (
         Observation(signature=Signature.PAPER_DISCLAIMER, notices=((10141, "disclaimer"),)),
@@ -377,7 +377,7 @@ def test_a_timeout_on_loopback_is_no_firewall() -> None:
 
 
 def test_the_wire_has_the_last_word() -> None:
-    told = Observation(signature=Signature.CLIENT_ID_IN_USE, client_id=900_000, notices=((326, "in use"),), retry="failed")
+    told = Observation(signature=Signature.CLOSED_AFTER_START, client_id=900_000, closed="fin", retry="ready")
     clash = find(rank(told), "client-id-clash")
     assert clash.confidence is Confidence.PROVEN
     assert {one.side for one in clash.evidence} == {"for", "against"}

@@ -8,6 +8,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from twsprobe.probing.local import Evidence, Local
 from twsprobe.probing.observation import Observation
 from twsprobe.probing.report import SCHEMA, ProbeReport, StageReport, judged, milliseconds
 from twsprobe.probing.signatures import Layer, Signature, Stage
@@ -58,3 +59,16 @@ def test_a_session_that_works_has_no_layer_but_may_have_remarks() -> None:
 def test_milliseconds_are_finite_and_short() -> None:
     assert milliseconds(1.23456789) == 1.235
     assert milliseconds(float("inf")) == 0.0
+
+
+def test_what_this_machine_tells_is_part_of_the_report_and_stays_in_it() -> None:
+    local = Local((Evidence("queue-full", "The queue is full.", ("accept-queue-full",), ("firewall",)),), ("Something was not shown.",))
+    report = report_of(Signature.TCP_TIMEOUT, target_port=7497).with_local(local)
+    seen = json.loads(json.dumps(report.to_dict()))
+    jsonschema.validate(seen, json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
+    piece = {"id": "queue-full", "text": "The queue is full.", "raises": ["accept-queue-full"], "lowers": ["firewall"]}
+    assert seen["local"] == {"evidence": [piece], "unread": ["Something was not shown."]}
+    assert seen["causes"][0]["id"] == "accept-queue-full"
+    assert {"side": "for", "text": "The queue is full."} in seen["causes"][0]["evidence"]
+    assert report.judged_again({"in_container": True}).causes[0].id == "accept-queue-full"
+    assert report_of(Signature.TCP_TIMEOUT).to_dict()["local"] is None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import pytest
 import trio
 
@@ -41,6 +44,17 @@ async def test_what_is_raised_has_a_signature(stage: Stage, fault: Exception, si
     assert raised(run, stage, fault)[0] is signature
     if isinstance(fault, PeerClosed):
         assert run.observation.closed == fault.how.value
+
+
+@pytest.mark.parametrize(
+    ("numbers", "no_route"),
+    [((errno.ENETUNREACH,), True), ((errno.EHOSTUNREACH,), False), ((errno.ENETUNREACH, errno.EHOSTUNREACH), False), ((), False)],
+)
+async def test_a_missing_route_is_told_from_a_host_that_does_not_answer(numbers: tuple[int, ...], no_route: bool) -> None:
+    run = new_run()
+    attempts = tuple(Attempt(("192.0.2.1", 7497), Close.UNREACHABLE, os.strerror(number)) for number in numbers)
+    raised(run, Stage.CONNECT, NoConnection(attempts, Close.UNREACHABLE))
+    assert run.observation.no_route is no_route
 
 
 async def test_a_stage_is_timed_and_reported(autojump_clock: trio.testing.MockClock) -> None:

@@ -17,15 +17,20 @@ from tests.views.hostile import HOSTILE, HUGE, encodable, live, one_field, wire
 from tests.views.reports import hostile_script, probed, scenario_reports
 from twsprobe.net.scenarios import SCENARIOS
 from twsprobe.net.script import Raw, Script
+from twsprobe.probing.deciding import Decision
+from twsprobe.probing.experiments import Tried
 from twsprobe.probing.judgement import Confidence
+from twsprobe.probing.local import Evidence, Local
 from twsprobe.probing.observation import API_PORTS, Observation
 from twsprobe.probing.options import Options
 from twsprobe.probing.report import ProbeReport, StageReport, judged
 from twsprobe.probing.settings import Finding
 from twsprobe.probing.signatures import Signature
+from twsprobe.probing.trust import Trust, trust
 from twsprobe.views.line import Line
 from twsprobe.views.probe import (
     LONGEST_TEXT,
+    MOST_LOCAL,
     OTHER_CAUSES,
     WIDTH,
     duration,
@@ -321,3 +326,76 @@ def test_whatever_was_observed_the_outputs_are_inert(
     assert_inert(report)
     for line in whole(report, verbose=True):
         assert len(line) <= WIDTH or line.startswith("recorded in ")
+
+
+def test_what_this_machine_tells_is_shown_short_and_safe() -> None:
+    texts = [f"Fact {number} {'of this machine ' * 6}end." for number in range(MOST_LOCAL + 2)]
+    pieces = tuple(Evidence(f"fact-{number}", text, ("firewall",)) for number, text in enumerate(texts))
+    base = ProbeReport("h:1", Observation(signature=Signature.TCP_TIMEOUT, target_port=4002), (), (), 0)
+    report = base.with_local(Local((*pieces, Evidence("odd", "[/x]\x1b[2J.")), ("Some file could not be read.",)))
+    short, full = shown(verdict(report)), shown(verdict(report, verbose=True))
+    for lines in (short, full):
+        assert all(len(line) <= WIDTH for line in lines)
+        assert not live("".join(lines))
+        assert lines.count("On this machine") == 1
+        assert "  ?Some file could not be read." in lines or "? Some file could not be read." in lines
+    assert "  and 3 more: -v shows them all" in short
+    assert "Fact 7" in prose(full)
+    assert "Fact 7" not in prose(short[short.index("On this machine") :])
+
+
+def test_without_a_look_or_with_nothing_found_no_section_is_shown() -> None:
+    report = ProbeReport("h:1", Observation(signature=Signature.TCP_TIMEOUT), (), (), 0)
+    for each in (report, report.with_local(Local())):
+        assert "On this machine" not in shown(verdict(each))
+
+
+def decided_report() -> ProbeReport:
+    """A report with a decision, as one of the experiments makes it."""
+    facts = Observation(
+        signature=Signature.CLOSED_AFTER_PREFIX,
+        stage=Signature.CLOSED_AFTER_PREFIX.stage,
+        address=("192.168.1.20", 7497),
+        local_address=("192.168.1.20", 50000),
+        target_port=7497,
+        closed="fin",
+        prefix_sent=True,
+    )
+    text = "127.0.0.1 is let in at the same port, so the address is the matter."
+    tried = Tried(
+        "loopback",
+        "the same port at 127.0.0.1",
+        "127.0.0.1:7497",
+        "let-in",
+        text,
+        1,
+        2.0,
+        ("untrusted-address",),
+        excludes=("app-starting",),
+    )
+    decision = Decision((tried,), "Decided: untrusted-address alone is likely.", trust(facts, (tried,)))
+    return ProbeReport("192.168.1.20:7497", facts, (), judged(facts), 1).with_decision(decision, 1)
+
+
+def test_what_was_tried_to_decide_is_shown_with_what_it_says() -> None:
+    report = decided_report()
+    lines = whole(report)
+    began = lines.index("What was tried to decide")
+    assert lines[began + 1] == "  1  the same port at 127.0.0.1"
+    text = prose(lines[began:])
+    assert "-> 127.0.0.1 is let in at the same port, so the address is the matter." in text
+    assert "for untrusted-address; rules out app-starting" in text
+    assert 'Trusted IPs Untick "Allow connections from localhost only", and add 192.168.1.20 to "Trusted IPs".' in text
+    assert "2 connections opened and closed" in text
+    assert "ruled out TWS or IB Gateway has started but is not ready to serve the API yet. By experiment 1, below." in prose(lines)
+    assert all(len(line) <= WIDTH for line in lines)
+    SCHEMA.validate(json.loads(json.dumps(report.to_dict())))
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_texts_of_experiments_are_harmless(text: str) -> None:
+    report = decided_report()
+    assert report.decision is not None
+    tried = report.decision.tried[0]._replace(question=text, text=text)
+    verdict_on = Trust("open", text, text, (text,))
+    assert_inert(dataclasses.replace(report, decision=Decision((tried,), text, verdict_on)))

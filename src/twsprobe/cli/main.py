@@ -14,12 +14,23 @@ from twsprobe.cli.exits import ExitCode
 
 COMMANDS = {
     "probe": "Connect as a client would; say what fails, and why that usually is.",
+    "wait": "Wait until a TWS is ready, and say meanwhile what keeps it.",
+    "watch": "Follow a TWS: report restarts, lost links and dead connections.",
+    "client-ids": "Say which client ids are free and which are taken.",
+    "versions": "Say what a TWS speaks with each client library.",
+    "record": "Stand between a client and a TWS, and keep every byte.",
     "simulate": "Be a TWS: a healthy one, or one of the known failures.",
+    "replay": "Be the TWS, or the client, of a capture.",
     "decode": "Show what a capture holds, message by message.",
-    "explain": "Say what a message, a server version or an error code is.",
+    "export": "Write captures as tables: Parquet, CSV, JSON Lines.",
+    "diff": "Compare two captures: what appeared, vanished, moved or changed.",
+    "convert": "Convert captures, and import the logs of TWS and of clients.",
+    "redact": "Write a copy of a capture without who you are.",
+    "explain": "Say what a message, an error code or a line of a log is.",
+    "wireshark": "Give Wireshark and tshark a dissector of the TWS protocol.",
     "demo": "Probe a simulated TWS and every known failure in turn.",
 }
-"""Each command and its one-line help; the command ``x`` is ``command`` in ``twsprobe.cli.x``."""
+"""Each command and its one-line help; the command ``x-y`` is ``command`` in ``twsprobe.cli.x_y``."""
 
 
 class Commands(click.Group):
@@ -31,7 +42,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(f"twsprobe.cli.{cmd_name}").command
+        command = importlib.import_module(f"twsprobe.cli.{cmd_name.replace('-', '_')}").command
         assert isinstance(command, click.Command)
         return command
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,11 +18,13 @@ from twsprobe.probing.signatures import Signature, Stage
 from twsprobe.probing.targets import FORMS, Target, api_listeners, parse_target
 
 if TYPE_CHECKING:
+    from twsprobe.cli.report_files import Kept
     from twsprobe.net.connection import Recorder
     from twsprobe.probing.report import ProbeReport, StageReport
     from twsprobe.wire.events import Event
 
 HIGHEST_CLIENT_ID = 2**31 - 1
+MOST_CONNECTIONS = 16
 STAGE_OPTIONS = (Stage.CONNECT, Stage.HANDSHAKE, Stage.START, Stage.READY, Stage.SYNC)
 WARNING_SIGNATURES = frozenset({Signature.BACKEND_LOST, Signature.SYNC_STALLED, Signature.CLOSED_DURING_SYNC})
 """Failures of a session that was ready: a monitoring plug-in's WARNING."""
@@ -98,24 +100,75 @@ def stage_timeouts(command: Callable[..., int]) -> Callable[..., int]:
 )
 @click.option("--sync", is_flag=True, help="Also load positions, orders, account and executions, one by one.")
 @click.option("--config", is_flag=True, help="Also read the API settings (server version 219 and up).")
+@click.option(
+    "--local/--no-local",
+    default=None,
+    help="Also read what this machine tells: who listens, how many connections wait, the processes, settings and logs of TWS and IBC. "
+    "If neither is given, it looks where the target is on this machine and the run did not end ready.",
+)
+@click.option(
+    "--decide",
+    is_flag=True,
+    help="Where a run fails, try the target in other ways to tell its causes apart: one connection at a time, a pause between, each "
+    "announced and closed cleanly. That takes some seconds more than --timeout.",
+)
+@click.option(
+    "--max-connections",
+    type=click.IntRange(1, MOST_CONNECTIONS),
+    metavar="N",
+    help="The most connections that --decide opens to a target, the first one included; 4 if not given.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a target, and nothing else.")
 @click.option("--record", type=click.Path(dir_okay=False), metavar="FILE", help="Keep every byte in a new capture FILE.")
+@click.option(
+    "-o", "--output", metavar="PREFIX", help="Write a report: PREFIX.html to read, PREFIX.json, and PREFIX.pcapng, without who you are."
+)
+@click.option("--no-redact", is_flag=True, help="Leave accounts, addresses and names in the report as they are.")
 @click.option("--exit-style", type=click.Choice(["signature", "docker", "nagios"]), default="signature", show_default=True)
 @click.option("-v", "--verbose", is_flag=True, help="Show each frame as it passes, and every cause.")
-def command(targets: tuple[Target, ...], as_json: bool, record: str | None, exit_style: str, verbose: bool, **wishes: Any) -> int:
+def command(
+    targets: tuple[Target, ...],
+    local: bool | None,
+    as_json: bool,
+    record: str | None,
+    output: str | None,
+    no_redact: bool,
+    exit_style: str,
+    verbose: bool,
+    decide: bool,
+    max_connections: int | None,
+    **wishes: Any,
+) -> int:
     """Connect to each TARGET as a TWS API client would, and say how far that comes.
 
     Without a TARGET, the known API ports that this machine listens on are probed. One connection a target is opened (a second one
-    where only that decides between causes) and closed cleanly; nothing is sent that could touch an order.
+    where only that decides between causes, more only with --decide) and closed cleanly; nothing is sent that could touch an order.
     """
     if wishes["offer"] and wishes["client"]:
         raise click.UsageError("--offer and --as exclude each other.")
+    if no_redact and output is None:
+        raise click.UsageError("--no-redact is about the report of -o.")
+    if max_connections is not None and not decide:
+        raise click.UsageError("--max-connections is about the experiments of --decide.")
     options = options_of(wishes)
+    if decide:
+        options = dataclasses.replace(options, max_connections=max_connections or 4)
     found = targets or listening_targets(quiet=as_json or exit_style == "nagios")
     if not found:
         return nothing_listens(as_json, exit_style)
-    reports = probe_all(found, options, record, live=not as_json and exit_style != "nagios" and len(found) == 1, verbose=verbose)
-    show(reports, as_json=as_json, exit_style=exit_style, live=len(found) == 1, verbose=verbose)
+    live = not as_json and exit_style != "nagios" and len(found) == 1
+
+    def work(kept: Sequence[Kept] = ()) -> list[ProbeReport]:
+        reports = probe_all(found, options, record, live=live, verbose=verbose, local=local, decide=decide, kept=kept)
+        show(reports, as_json=as_json, exit_style=exit_style, live=len(found) == 1, verbose=verbose)
+        return reports
+
+    if output is None:
+        reports = work()
+    else:
+        from twsprobe.cli.report_files import reported
+
+        reports = reported(work, output, len(found), redact=not no_redact, quiet=as_json or exit_style == "nagios")
     worst = next((report for report in reports if not report.ok), reports[0])
     return exit_code(worst, exit_style)
 
@@ -207,22 +260,36 @@ def recording(path: str | None, targets: tuple[Target, ...]) -> Iterator[Recorde
     if path is None:
         yield None
         return
-    from twsprobe.capture.jsonl import Writer
     from twsprobe.capture.model import CaptureError
+    from twsprobe.capture.writing import open_writer
     from twsprobe.net.address import shown_address
 
     try:
-        with Writer(path, metadata={"target": ", ".join(map(shown_address, targets))}) as writer:
+        with open_writer(path, metadata={"target": ", ".join(map(shown_address, targets))}) as writer:
             yield writer
     except CaptureError as fault:
         raise IOFailed(str(fault)) from None
 
 
-def probe_all(targets: tuple[Target, ...], options: Options, record: str | None, *, live: bool, verbose: bool) -> list[ProbeReport]:
-    """Probe every target, all at once. The reports stand in the targets' order."""
+def probe_all(
+    targets: tuple[Target, ...],
+    options: Options,
+    record: str | None,
+    *,
+    live: bool,
+    verbose: bool,
+    local: bool | None = None,
+    decide: bool = False,
+    kept: Sequence[Kept] = (),
+) -> list[ProbeReport]:
+    """Probe every target, all at once. The reports stand in the targets' order. ``local`` is whether to look at this machine too.
+
+    ``kept`` is empty, or keeps the records of each target.
+    """
     import trio
 
     from twsprobe.net.address import shown_address
+    from twsprobe.probing.local import look, wanted
     from twsprobe.probing.probe import probe
     from twsprobe.probing.targets import local_facts
     from twsprobe.views.probe import heading
@@ -231,9 +298,17 @@ def probe_all(targets: tuple[Target, ...], options: Options, record: str | None,
 
     async def one(index: int, target: Target, recorder: Recorder | None) -> None:
         watcher = Live(verbose=verbose) if live else None
-        report = await probe(target.host, target.port, options, watcher=watcher, recorder=recorder, connection_number=2 * index + 1)
+        recorder = kept[index].before(recorder) if kept else recorder
+        number = options.max_connections * index + 1
+        report = await probe(target.host, target.port, options, watcher=watcher, recorder=recorder, connection_number=number)
         if not report.ok:
             report = report.judged_again(local_facts(target.port))
+        if wanted(report.observation, local):
+            report = report.with_local(await look(report.observation))
+        if decide:
+            from twsprobe.cli.deciding import decided
+
+            report = await decided(report, options, target, watcher, recorder, number)
         reports[index] = dataclasses.replace(report, capture=record)
 
     async def everything(recorder: Recorder | None) -> None:

@@ -7,7 +7,7 @@ stream is a FIN, a reset is a RST; which of the two comes is often a matter of w
 from __future__ import annotations
 
 import time
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import trio
 
@@ -17,6 +17,9 @@ from twsprobe.wire.conversation import Conversation
 from twsprobe.wire.events import Event
 from twsprobe.wire.framing import Direction
 from twsprobe.wire.handshake import offer
+
+if TYPE_CHECKING:
+    from twsprobe.net.questions import Question
 
 READ_SIZE = 65536
 PATIENCE = 0.25
@@ -98,6 +101,10 @@ class Connection:
         check(frame, self.conversation.server_version or 0)
         return await self._send(frame)
 
+    async def send_question(self, question: Question) -> list[Event]:
+        """Send the opening of another protocol, to learn what a peer is that is silent to ours. Raises PeerClosed."""
+        return await self._send(question.value)
+
     async def _send(self, data: bytes) -> list[Event]:
         # Recorded before it leaves: a capture may hold bytes that did not arrive, never lack bytes that did.
         self._record(Chunk(self.number, Direction.TO_SERVER, time.time_ns(), data))
@@ -110,15 +117,20 @@ class Connection:
     async def aclose(self, patience: float = PATIENCE) -> None:
         """Close with a FIN, and give the server ``patience`` seconds to close its side; nothing is left half open for it to keep.
 
-        What it still sends is recorded: closing a socket with bytes unread would send a RST.
+        What it still sends is recorded: closing a socket with bytes unread would send a RST. A server that does not close gets a RST after
+        all: its system would keep the connection in CLOSE_WAIT for as long as a wedged program runs, and such connections wedge it further.
         """
         if self.closed is None:
             self._record(Closed(self.number, time.time_ns(), Direction.TO_SERVER, Close.FIN))
-            with trio.move_on_after(patience):
+            with trio.move_on_after(patience) as scope:
                 try:
                     await self.stream.send_eof()
                     while True:
                         await self.receive()
                 except (PeerClosed, trio.BrokenResourceError):
                     pass  # the server is done too
+            if scope.cancelled_caught and isinstance(self.stream, trio.SocketStream):
+                from twsprobe.net.serving import close  # seldom needed, and a probe starts fast
+
+                await close(self.stream, Close.RST)
         await self.stream.aclose()

@@ -121,6 +121,7 @@ _WHERE: tuple[Cause, ...] = (
         "In WSL2 that is the address of Windows.",
         "IBpy#25, ib-gateway-docker#77",
         for_=((Clue.PLACEHOLDER_ADDRESS, _LIKELY),),
+        against=((Clue.NO_ROUTE, _POSSIBLE),),
     ),
     Cause(
         "nightly-restart",
@@ -144,7 +145,7 @@ _WHERE: tuple[Cause, ...] = (
         "in a cloud open the security group.",
         "WSL#4139, WSL#4585",
         for_=((Clue.REMOTE_PEER, _LIKELY),),
-        against=((Clue.LOOPBACK_PEER, _EXCLUDED),),
+        against=((Clue.LOOPBACK_PEER, _EXCLUDED), (Clue.NO_ROUTE, _POSSIBLE)),
     ),
     Cause(
         "accept-queue-full",
@@ -157,7 +158,8 @@ _WHERE: tuple[Cause, ...] = (
         "network-down",
         "This machine has no route to that network: a VPN, bridge or address family is missing.",
         "Check the network of this machine: the VPN or bridge, and whether it has IPv6 when the address is an IPv6 one.",
-        "inferred",
+        "connect(2), measured between namespaces",
+        for_=((Clue.NO_ROUTE, _LIKELY),),
     ),
 )
 
@@ -257,10 +259,11 @@ _ACCEPTANCE: tuple[Cause, ...] = (
     ),
     Cause(
         "greeting-not-understood",
-        "TWS waits for more, because the client's greeting is malformed or of an old form.",
-        "Offer an ordinary version range such as 100..226 and no connect options. Replace IbPy and other clients that send no API prefix.",
+        "TWS does not understand the client's greeting, which is malformed, of an old form, or offers too much.",
+        "Offer an ordinary version range such as 100..226, or a lower one, and no connect options. "
+        "Replace IbPy and other clients that send no API prefix.",
         "IbPy#57, IBKR's reference clients",
-        against=((Clue.ORDINARY_OFFER, _EXCLUDED),),
+        against=((Clue.ORDINARY_OFFER, _POSSIBLE),),
     ),
 )
 

@@ -15,7 +15,7 @@ _CLIENT_ID: tuple[Cause, ...] = (
         "Another program, often a forgotten one, is connected with this client id.",
         "Stop the other program (a notebook kernel, an old process), or use another client id. Give each program its own.",
         "ib_insync#76, ib_insync#360, node-ib#27",
-        for_=((Clue.CODE_326, _PROVEN), (Clue.RETRY_READY, _PROVEN), (Clue.CLIENT_ID_CHOSEN, _LIKELY)),
+        for_=((Clue.CODE_326, _LIKELY), (Clue.RETRY_READY, _PROVEN), (Clue.CLIENT_ID_CHOSEN, _LIKELY)),
         against=((Clue.RETRY_FAILED, _EXCLUDED), (Clue.CLIENT_ID_RANDOM, _EXCLUDED)),
     ),
     Cause(

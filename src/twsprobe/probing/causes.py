@@ -4,17 +4,26 @@ The problem: one signature has many causes, and the same facts speak for some an
 of causes with a first confidence, the most reported first. Clues then raise a cause (the strongest wins) and lower it (the
 weakest wins). What lowers beats what raises, but for `PROVEN`, which is the wire's own word and stands. Causes are sorted by
 confidence, then by their place in the list; excluded ones stay, at the end, with the reason.
+Evidence from elsewhere than the wire (`local`) is weighed last. A cause with more of it for than against is at least likely and comes
+before its equals; with more against than for it is possible at most and comes after them. What the wire proves or excludes stands.
+Evidence of an experiment may prove a cause or exclude it, as the wire does: a proof of either side beats every exclusion.
 Known doubt: the order within a list follows how often a cause was reported in public threads, a rough measure.
 """
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from twsprobe.probing.cause_table import CAUSES
 from twsprobe.probing.clues import Clue, clues, describe
 from twsprobe.probing.judgement import Cause, Confidence, Evidence, Explanation, RankedCause
 from twsprobe.probing.observation import Observation
 from twsprobe.probing.signatures import Layer, Signature
+
+if TYPE_CHECKING:
+    from twsprobe.probing.local import Evidence as LocalEvidence
 
 __all__ = ["CAUSES", "EXPLANATIONS", "Cause", "Clue", "Confidence", "Evidence", "Explanation", "RankedCause", "failing_layer", "rank"]
 
@@ -66,17 +75,22 @@ _HANDSHAKE: dict[Signature, tuple[Explanation, ...]] = {
         _possible("untrusted-address"),
         _possible("dialog-refused"),
         _possible("too-many-clients"),
+        _possible("ipv6-localhost", Clue.IPV6_LOOPBACK),
     ),
     Signature.CLOSED_AFTER_PREFIX: (
         _possible("untrusted-address"),
         _possible("app-starting"),
+        # A forwarder with nothing behind it closes before the prefix goes out (measured: within 8 ms), so it comes after these.
+        _possible("container-inner-port"),
         _possible("forwarder-dead-backend"),
         _possible("dialog-refused"),
-        _possible("container-inner-port"),
         _likely("client-portal", Clue.CLIENT_PORTAL_PORT),
         _possible("other-service"),
         _possible("too-many-clients"),
         _possible("greeting-not-understood"),
+        _possible("ipv6-localhost", Clue.IPV6_LOOPBACK),
+        _likely("web-server", Clue.SERVICE_HTTP),
+        _likely("tls-service", Clue.SERVICE_TLS),
     ),
     Signature.SILENT_HANDSHAKE: (
         _possible("dialog-pending"),
@@ -92,6 +106,8 @@ _HANDSHAKE: dict[Signature, tuple[Explanation, ...]] = {
         _possible("too-many-clients"),
         _possible("ipv6-localhost", Clue.IPV6_LOOPBACK, Clue.IPV6_PEER),
         _possible("greeting-not-understood"),
+        _likely("web-server", Clue.SERVICE_HTTP),
+        _likely("tls-service", Clue.SERVICE_TLS),
     ),
     Signature.NOT_TWS: (
         _likely("web-server", Clue.SERVICE_HTTP),
@@ -229,17 +245,39 @@ EXPLANATIONS: Mapping[Signature, tuple[Explanation, ...]] = MappingProxyType(_BE
 """What may explain each signature, the most reported first."""
 
 
-def rank(observation: Observation) -> tuple[RankedCause, ...]:
-    """The causes that may explain an observation, the most confident first, the excluded last; empty without a signature."""
+def rank(observation: Observation, besides: Sequence[LocalEvidence] = ()) -> tuple[RankedCause, ...]:
+    """The causes that may explain an observation, the most confident first, the excluded last; empty without a signature.
+
+    ``besides`` is evidence from elsewhere than the wire.
+    """
     if observation.signature is None:
         return ()
     seen = clues(observation)
+    raised = {cause for piece in besides for cause in (*piece.raises, *piece.proves)}
     ranked = [
         _judge(CAUSES[explanation.cause], explanation.confidence, seen, observation, observation.signature)
         for explanation in EXPLANATIONS[observation.signature]
-        if not explanation.only_with or not seen.isdisjoint(explanation.only_with)
+        if not explanation.only_with or not seen.isdisjoint(explanation.only_with) or explanation.cause in raised
     ]
-    return tuple(sorted(ranked, key=lambda cause: cause.confidence.place))  # a stable sort keeps the rank among equals
+    weighed = [_weigh(cause, besides) for cause in ranked]
+    # A stable sort keeps the rank among equals.
+    return tuple(cause for cause, _ in sorted(weighed, key=lambda pair: (pair[0].confidence.place, -pair[1])))
+
+
+def _weigh(cause: RankedCause, besides: Sequence[LocalEvidence]) -> tuple[RankedCause, int]:
+    """A cause with the evidence from elsewhere, and how many more pieces of that speak for it than against it."""
+    raising = [piece.text for piece in besides if cause.id in piece.raises or cause.id in piece.proves]
+    lowering = [piece.text for piece in besides if cause.id in piece.lowers or cause.id in piece.excludes]
+    balance = len(raising) - len(lowering)
+    confidence = cause.confidence
+    if confidence in (Confidence.LIKELY, Confidence.POSSIBLE) and balance:
+        confidence = Confidence.LIKELY if balance > 0 else Confidence.POSSIBLE
+    if any(cause.id in piece.proves for piece in besides):
+        confidence = Confidence.PROVEN
+    elif confidence is not Confidence.PROVEN and any(cause.id in piece.excludes for piece in besides):
+        confidence = Confidence.EXCLUDED
+    evidence = (*cause.evidence, *(Evidence("for", text) for text in raising), *(Evidence("against", text) for text in lowering))
+    return cause._replace(confidence=confidence, evidence=evidence), balance
 
 
 def failing_layer(observation: Observation, ranked: tuple[RankedCause, ...]) -> Layer | None:

@@ -39,6 +39,7 @@ class Clue(Enum):
     DOTTED_NAME = auto()
     PLACEHOLDER_ADDRESS = auto()
     CONTAINER_LOOPBACK = auto()
+    NO_ROUTE = auto()
     # The port.
     TWS_PORT = auto()
     GATEWAY_PORT = auto()
@@ -140,8 +141,9 @@ def _has_other_mode_sibling(observation: Observation) -> bool:
     here = API_PORTS.get(observation.target_port)
     if here is None or observation.remote:
         return False
-    siblings = (API_PORTS[port] for port, _ in observation.siblings if port in API_PORTS)
-    return any(other.product == here.product and other.mode != here.mode for other in siblings)
+    modes = {API_PORTS[port].mode for port, _ in observation.siblings if port in API_PORTS and API_PORTS[port].product == here.product}
+    # Where the right mode listens too, on the other side of a forwarder, it is the port that is mixed up.
+    return bool(modes) and here.mode not in modes
 
 
 def _is_mode_mismatch(observation: Observation) -> bool:
@@ -206,6 +208,7 @@ _PLACE: dict[Clue, ClueTest] = {
     Clue.CONTAINER_LOOPBACK: ClueTest(
         lambda o: o.in_container and o.loopback, "This program runs inside a container, where {peer} is the container itself."
     ),
+    Clue.NO_ROUTE: ClueTest(lambda o: o.no_route, "This machine itself has no route to {peer}; no packet went out."),
 }
 
 _PORT: dict[Clue, ClueTest] = {

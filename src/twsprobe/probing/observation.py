@@ -61,6 +61,8 @@ class Observation:
     family: Literal["ipv4", "ipv6"] | None = None
     attempts: tuple[tuple[str, str], ...] = ()
     """Each address tried, in order, and "connected", "refused", "timeout" or "unreachable"."""
+    no_route: bool = False
+    """This machine itself has no route to any address of the target (ENETUNREACH), rather than that nobody answered on the way."""
     in_container: bool = False
     """This program runs inside a container."""
     siblings: tuple[tuple[int, str], ...] = ()

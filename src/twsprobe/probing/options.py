@@ -59,6 +59,8 @@ class Options:
     connect_options: str = ""
     sync: bool = False
     config: bool = False
+    max_connections: int = 2
+    """Connections that a run opens at most: the first and, where only that decides between causes, others."""
 
     def stage_timeout(self, stage: Stage) -> float:
         """Seconds that a stage may take."""

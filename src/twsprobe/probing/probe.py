@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import trio
@@ -59,7 +60,7 @@ async def probe(
     run = Run(host, port, options, client_id, watcher, recorder, network)
     run.number = connection_number
     await attempt(run)
-    if run.observation.signature is Signature.CLOSED_AFTER_START:
+    if run.observation.signature is Signature.CLOSED_AFTER_START and run.connections_opened < options.max_connections:
         await retry(run, watcher, network, random_client_id() if retry_id is None else retry_id)
     if run.observation.signature is None:
         run.note(signature=Signature.READY)
@@ -80,10 +81,10 @@ def probe_sync(host: str, port: int, options: Options | None = None, **rest: Any
     return trio.run(lambda: probe(host, port, options, **rest))
 
 
-async def attempt(run: Run) -> None:
-    """Go through the stages until one fails, and close."""
+async def attempt(run: Run, stages: Sequence[tuple[Stage, StageFunction]] | None = None) -> None:
+    """Go through the stages (those of the run's options, if none are given) until one fails, and close."""
     try:
-        for stage, work in stages_of(run.options):
+        for stage, work in stages_of(run.options) if stages is None else stages:
             if not await run_stage(run, stage, work):
                 break
     finally:

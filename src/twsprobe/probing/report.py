@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twsprobe.net.address import shown_address
 from twsprobe.probing.causes import failing_layer, rank
@@ -13,6 +13,12 @@ from twsprobe.probing.judgement import RankedCause
 from twsprobe.probing.observation import Observation
 from twsprobe.probing.settings import Finding
 from twsprobe.probing.signatures import Layer, Signature
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from twsprobe.probing.deciding import Decision
+    from twsprobe.probing.local import Evidence, Local
 
 SCHEMA = "twsprobe.probe/1"
 
@@ -51,6 +57,10 @@ class ProbeReport:
     sync: tuple[SyncStep, ...] = ()
     settings: tuple[Finding, ...] = ()
     capture: str | None = None
+    local: Local | None = None
+    """What a look at this machine found; None where none was taken."""
+    decision: Decision | None = None
+    """What experiments decided; None where none were asked for."""
 
     @property
     def signature(self) -> Signature:
@@ -75,7 +85,20 @@ class ProbeReport:
     def judged_again(self, facts: dict[str, object]) -> ProbeReport:
         """The same report with more facts, given as fields of the Observation, and its causes judged by them too."""
         observation = dataclasses.replace(self.observation, **facts)  # type: ignore[arg-type]
-        return dataclasses.replace(self, observation=observation, causes=judged(observation))
+        return dataclasses.replace(self, observation=observation)._weighed()
+
+    def with_local(self, local: Local) -> ProbeReport:
+        """The same report with what a look at this machine found, and its causes weighed by that too."""
+        return dataclasses.replace(self, local=local)._weighed()
+
+    def with_decision(self, decision: Decision, connections: int) -> ProbeReport:
+        """The same report with what experiments decided, its causes weighed by that too, and the connections that they opened."""
+        opened = self.connections_opened + connections
+        return dataclasses.replace(self, decision=decision, connections_opened=opened)._weighed()
+
+    def _weighed(self) -> ProbeReport:
+        besides = (*(self.local.evidence if self.local else ()), *(self.decision.evidence if self.decision else ()))
+        return dataclasses.replace(self, causes=judged(self.observation, besides))
 
     def to_dict(self) -> dict[str, Any]:
         """The object of ``--json`` (``SCHEMA``), of plain JSON types."""
@@ -129,14 +152,28 @@ class ProbeReport:
             },
             "sync": [vars_of(step) for step in self.sync],
             "settings": [vars_of(finding) for finding in self.settings],
+            "local": self.local
+            and {
+                "evidence": [
+                    {"id": piece.id, "text": piece.text, "raises": list(piece.raises), "lowers": list(piece.lowers)}
+                    for piece in self.local.evidence
+                ],
+                "unread": list(self.local.unread),
+            },
+            "experiments": [] if self.decision is None else self.decision.to_list(),
+            "conclusion": self.decision.conclusion if self.decision else None,
+            "trusted_ip": self.decision.trust.to_dict() if self.decision and self.decision.trust else None,
             "connections_opened": self.connections_opened,
             "capture": self.capture,
         }
 
 
-def judged(observation: Observation) -> tuple[RankedCause, ...]:
-    """What explains how a run ended, most likely first; for one that went well, what its user should know all the same."""
-    return rank(observation)
+def judged(observation: Observation, besides: Sequence[Evidence] = ()) -> tuple[RankedCause, ...]:
+    """What explains how a run ended, most likely first; for one that went well, what its user should know all the same.
+
+    ``besides`` is evidence from elsewhere than the wire.
+    """
+    return rank(observation, besides)
 
 
 def milliseconds(value: float) -> float:

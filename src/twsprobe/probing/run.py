@@ -7,7 +7,9 @@ table (``raised``); the first stage that fails ends the run. The connection is c
 from __future__ import annotations
 
 import dataclasses
+import errno
 import math
+import os
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, Protocol
 
@@ -220,6 +222,10 @@ NO_CONNECTION = {
 }
 
 
+NO_ROUTE = os.strerror(errno.ENETUNREACH)
+"""What a connect says where the machine's own table of routes has none (connect(2)); behind it, EHOSTUNREACH comes from others."""
+
+
 def raised(run: Run, stage: Stage, fault: Exception) -> tuple[Signature, str]:
     """The signature of what a stage raised, and a sentence of detail: silence, a close, or no connection in the first place."""
     if isinstance(fault, Unresolved):
@@ -229,6 +235,7 @@ def raised(run: Run, stage: Stage, fault: Exception) -> tuple[Signature, str]:
             attempts=tuple((attempt.address[0], (attempt.outcome or Close.REFUSED).value) for attempt in fault.attempts),
             address=fault.attempts[-1].address if fault.attempts else None,
             family=family_of(fault.attempts[-1].address) if fault.attempts else None,
+            no_route=bool(fault.attempts) and all(attempt.reason == NO_ROUTE for attempt in fault.attempts),
         )
         return NO_CONNECTION[fault.outcome], "; ".join(f"{attempt.address[0]}: {attempt.reason}" for attempt in fault.attempts)
     if isinstance(fault, PeerClosed):

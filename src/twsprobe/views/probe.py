@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Container
 
 from twsprobe.probing.judgement import Confidence, RankedCause
 from twsprobe.probing.observation import API_PORTS
@@ -18,6 +18,8 @@ LONGEST_TEXT = 400
 """Characters of one text that are shown; ``--json`` and the capture have it whole."""
 OTHER_CAUSES = 4
 """How many causes besides the likeliest are shown without ``-v``."""
+MOST_LOCAL = 6
+"""How many facts of this machine are shown without ``-v``."""
 
 
 def wrapped(text: str, indent: int, lead: str = "", style: str = "") -> list[Line]:
@@ -66,6 +68,8 @@ def verdict(report: ProbeReport, *, verbose: bool = False) -> list[Line]:
     lines = [Line("")]
     lines += passed(report) if report.ok else failed(report, verbose)
     lines += settings(report)
+    lines += local(report, verbose)
+    lines += experiments(report)
     count = report.connections_opened
     how = "no connection was opened" if count == 0 else f"{count} connection{'s' if count > 1 else ''} opened and closed"
     lines += [Line(""), Line(how, "", "faint")]
@@ -118,12 +122,14 @@ def failed(report: ProbeReport, verbose: bool) -> list[Line]:
     others = ranked[1:] if verbose else ranked[1 : 1 + OTHER_CAUSES]
     if others:
         lines += [Line(""), Line("Other causes, and what speaks for or against them", "", "strong")]
+        said = {piece.text for piece in report.local.evidence} if report.local else set()
+        said |= {tried.text for tried in report.decision.tried} if report.decision else set()
         for cause in others:
-            lines += other(cause)
+            lines += other(cause, said)
     rest = len(ranked) - 1 - len(others)
     if rest > 0:
         lines.append(Line(f"  and {rest} more: -v shows them all", "", "faint"))
-    return lines + excluded(report.causes)
+    return lines + excluded(report)
 
 
 def seen(report: ProbeReport) -> str:
@@ -145,27 +151,32 @@ def likeliest(cause: RankedCause) -> list[Line]:
     return [*lines, Line("What to do", "", "strong"), *wrapped(cause.remedy, 2)]
 
 
-def evidence_lines(cause: RankedCause, indent: int) -> list[Line]:
-    """What speaks for a cause and against it."""
+def evidence_lines(cause: RankedCause, indent: int, said: Container[str] = ()) -> list[Line]:
+    """What speaks for a cause and against it, but for what is ``said`` elsewhere."""
     lines: list[Line] = []
     for evidence in cause.evidence:
-        lines += wrapped(evidence.sentence, indent + 2, " " * indent + ("+" if evidence.side == "for" else "-"))
+        if evidence.sentence not in said:
+            lines += wrapped(evidence.sentence, indent + 2, " " * indent + ("+" if evidence.side == "for" else "-"))
     return lines
 
 
-def other(cause: RankedCause) -> list[Line]:
-    """A cause that is less likely: what speaks for or against it, and its remedy."""
+def other(cause: RankedCause, said: Container[str] = ()) -> list[Line]:
+    """A cause that is less likely: what speaks for or against it, but for what is ``said`` elsewhere, and its remedy."""
     lines = wrapped(cause.title, 12, f"  {cause.confidence.value}", "warn" if cause.confidence is Confidence.LIKELY else "")
-    lines += evidence_lines(cause, 12)
+    lines += evidence_lines(cause, 12, said)
     return lines + wrapped(cause.remedy, 15, " " * 12 + "->")
 
 
-def excluded(causes: Iterable[RankedCause]) -> list[Line]:
+def excluded(report: ProbeReport) -> list[Line]:
     """What it is not, and why."""
     lines: list[Line] = []
-    for cause in causes:
+    shown = (
+        {tried.text: f"By experiment {number}, below." for number, tried in enumerate(report.decision.tried, 1)} if report.decision else {}
+    )
+    for cause in report.causes:
         if cause.confidence is Confidence.EXCLUDED:
-            reason = next((evidence.sentence for evidence in cause.evidence if evidence.side == "against"), "")
+            reasons = [evidence.sentence for evidence in cause.evidence if evidence.side == "against"]
+            reason = next((shown[each] for each in reasons if each in shown), next(iter(reasons), ""))
             lines += wrapped(f"{cause.title} {reason}", 12, "  ruled out", "faint")
     return lines
 
@@ -181,6 +192,42 @@ def settings(report: ProbeReport) -> list[Line]:
         style = {"problem": "fail", "note": "warn"}.get(finding.verdict, "")
         lines += wrapped(f"{finding.setting} = {value}", 4, "  " + {"problem": "!", "note": "*"}.get(finding.verdict, " "), style)
         lines += wrapped(finding.meaning, 6)
+    return lines
+
+
+def local(report: ProbeReport, verbose: bool) -> list[Line]:
+    """What this machine tells, and what it does not."""
+    if report.local is None or not (report.local.evidence or report.local.unread):
+        return []
+    lines = [Line(""), Line("On this machine", "", "strong")]
+    shown = report.local.evidence if verbose else report.local.evidence[:MOST_LOCAL]
+    for piece in shown:
+        lines += wrapped(piece.text, 2)
+    if len(report.local.evidence) > len(shown):
+        lines.append(Line(f"  and {len(report.local.evidence) - len(shown)} more: -v shows them all", "", "faint"))
+    for sentence in report.local.unread:
+        lines += wrapped(sentence, 2, "?", "faint")
+    return lines
+
+
+def experiments(report: ProbeReport) -> list[Line]:
+    """What was tried to decide, what came of it, and what it says of trusted addresses."""
+    decision = report.decision
+    if decision is None or report.ok:
+        return []
+    lines = [Line(""), Line("What was tried to decide", "", "strong")]
+    listed = {cause.id for cause in report.causes}
+    for number, tried in enumerate(decision.tried, 1):
+        lines += wrapped(tried.question, 5, f"  {number}")
+        lines += wrapped(tried.text, 8, "     ->")
+        said = {"proves": tried.proves, "for": tried.raises, "against": tried.lowers, "rules out": tried.excludes}
+        effects = [f"{how} {', '.join(cause for cause in causes if cause in listed)}" for how, causes in said.items() if listed & {*causes}]
+        lines += wrapped("; ".join(effects), 8, "", "faint") if effects else []
+    lines += wrapped(decision.conclusion, 2)
+    if decision.trust is not None:
+        lines += [Line(""), Line("Trusted IPs", "", "strong"), *wrapped(decision.trust.text, 2)]
+        for sentence in decision.trust.evidence:
+            lines += wrapped(sentence, 4, "  *")
     return lines
 
 
