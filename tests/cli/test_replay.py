@@ -28,7 +28,7 @@ from twsprobe.wire.registry import encode
 
 posix = pytest.mark.skipif(os.name == "nt", reason="ends by a signal that Windows lacks")
 READY = Path(__file__).parents[2] / "captures" / "ready.jsonl"
-LISTENS = re.compile(r"TWS replay \((\S+), (\d+ connections?)\) listens on (\S+):(\d+); Ctrl-C ends it\.\n")
+LISTENS = re.compile(r"TWS replay \((.+), (\d+ connections?)\) listens on (\S+):(\d+); Ctrl-C ends it\.\n")
 
 
 @contextlib.contextmanager

@@ -181,5 +181,7 @@ def test_a_real_process_is_recognised_and_its_password_is_kept_nowhere(tmp_path:
     assert (app.product, app.by_ibc, app.settings_folder, app.heap_mib, app.version) == ("gateway", True, "/srv/jts", 512, "10.30")
     assert app.started > 0
     gc.collect()
-    holders = [each for each in gc.get_objects() if isinstance(each, list | tuple) and any(one == secret for one in each)]
+    holders = [
+        each for each in gc.get_objects() if isinstance(each, list | tuple) and any(isinstance(one, str) and one == secret for one in each)
+    ]
     assert not [each for each in holders if each is not holders]
