@@ -78,7 +78,8 @@ def make_environment(root: Path) -> None:
             shutil.rmtree(folder)
         venv.create(folder, symlinks=os.name != "nt", with_pip=not own_pip)
         for arguments in (
-            ["--require-hashes", "--only-binary=:all:", "-r", "requirements.lock"],
+            # The lock names everything. Resolving it again would make older pips refuse a pinned package once a newer one is out.
+            ["--require-hashes", "--no-deps", "--only-binary=:all:", "-r", "requirements.lock"],
             ["--no-deps", "--no-build-isolation", "--editable", "."],
         ):
             if run([*install, *arguments], folder=root) != 0:
