@@ -15,11 +15,12 @@ from twsprobe.capture.model import Chunk
 from twsprobe.capture.reading import open_capture
 from twsprobe.wire import conversion
 from twsprobe.wire.conversation import Conversation
+from twsprobe.wire.conversion import Conversions
 from twsprobe.wire.declaration import Many, Nested
 from twsprobe.wire.emit import SURPRISES
 from twsprobe.wire.events import Decoded, Undecodable
 from twsprobe.wire.fields import Bool, Decimal, Double, Int, Leaf, Long, Reading, String
-from twsprobe.wire.flat_protobuf import LARGEST_NUMBER, Conversions, compile_protobuf, compile_record, long_varint
+from twsprobe.wire.flat_protobuf import LARGEST_NUMBER, compile_protobuf, compile_record, long_varint
 from twsprobe.wire.framing import LENGTH, Direction
 from twsprobe.wire.handshake import frame
 from twsprobe.wire.layout import Values
@@ -50,14 +51,14 @@ def test_a_varint_without_end(data: bytes) -> None:
 
 
 def test_a_record_is_read_wherever_it_stands() -> None:
-    read = compile_protobuf(POSITION, Classes(), {}, lambda: None)
+    read = compile_protobuf(POSITION, Classes(), Conversions({}, lambda: None))
     found = read(b"before" + PAYLOAD + b"behind", 6, 6 + len(PAYLOAD))
     assert (found.account, found.contract.conId, found.contract.symbol) == ("DU1", 300, "AAPL")  # type: ignore[attr-defined]
     assert (str(found.position), found.avgCost) == ("5", 1.5)  # type: ignore[attr-defined]
 
 
 def test_equal_records_are_one_object() -> None:
-    read = compile_protobuf(POSITION, Classes(), {}, lambda: None)
+    read = compile_protobuf(POSITION, Classes(), Conversions({}, lambda: None))
     assert read(PAYLOAD, 0, len(PAYLOAD)).contract is read(PAYLOAD, 0, len(PAYLOAD)).contract  # type: ignore[attr-defined]
 
 
@@ -66,7 +67,10 @@ ODD = (PAYLOAD[:-1], PAYLOAD + b"\x98\x06\x01", b"\x10\x01", b"\0", PAYLOAD + PA
 
 @pytest.mark.parametrize("data", ODD)
 def test_a_surprise_raises(data: bytes) -> None:
-    for read in (compile_protobuf(POSITION, Classes(), {}, lambda: None), compile_record(POSITION.record, {}, lambda: None)):
+    for read in (
+        compile_protobuf(POSITION, Classes(), Conversions({}, lambda: None)),
+        compile_record(POSITION.record, Conversions({}, lambda: None)),
+    ):
         with pytest.raises(SURPRISES):
             read(data, 0, len(data))
 
@@ -109,7 +113,7 @@ def random_leaf(draw: Random, number: int, depth: int) -> Leaf:
 @given(randoms, makers)
 def test_both_paths_agree_on_any_record_and_any_bytes(draw: Random, maker: Maker) -> None:
     record = random_record(draw)
-    read = compile_record(record, {}, lambda: None)
+    read = compile_record(record, Conversions({}, lambda: None))
     data = record.written(maker.record(record), "", None, {})
     assert compiled(read, data) == interpreted(record, data) is not None
     for _ in range(4):
@@ -225,14 +229,14 @@ def test_too_many_fields_are_refused_before_they_are_read() -> None:
 
 def test_every_declared_field_has_a_short_key_and_no_record_is_without_end() -> None:
     with pytest.raises(AssertionError, match="longer keys"):
-        compile_record(Record("Far", "a" / Int(LARGEST_NUMBER + 1)), {}, lambda: None)
+        compile_record(Record("Far", "a" / Int(LARGEST_NUMBER + 1)), Conversions({}, lambda: None))
     key = varint(LARGEST_NUMBER << 3 | VARINT)
-    assert compile_record(Record("Near", "a" / Int(LARGEST_NUMBER)), {}, lambda: None)(key + b"\x07", 0, 3) == {"a": 7}
+    assert compile_record(Record("Near", "a" / Int(LARGEST_NUMBER)), Conversions({}, lambda: None))(key + b"\x07", 0, 3) == {"a": 7}
 
 
 def test_an_inner_record_is_compiled_when_it_comes() -> None:
-    conversions: Conversions = {}
-    read = compile_record(POSITION.record, conversions, lambda: None)
+    conversions = Conversions({}, lambda: None)
+    read = compile_record(POSITION.record, conversions)
     assert {len(path) for path in conversions} == {1}
     assert read(PAYLOAD, 0, len(PAYLOAD))["contract"] == CONTRACT
     assert ("contract", "symbol") in conversions

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from twsprobe.wire.conversion import Conversion
+from twsprobe.wire.conversion import Conversions
 from twsprobe.wire.flat_text import compile_text, taking
 from twsprobe.wire.framing import Direction
 from twsprobe.wire.objects import Classes
@@ -20,8 +20,8 @@ def pieces(name: str, version: int, **fields: Any) -> list[str]:
 
 
 def test_a_flat_layout_is_one_unpacking() -> None:
-    conversions: dict[tuple[str, ...], Conversion] = {}
-    read = compile_text(BY_NAME[TO_CLIENT, "tickPrice"], 178, Classes(), conversions, lambda: None)
+    conversions = Conversions({}, lambda: None)
+    read = compile_text(BY_NAME[TO_CLIENT, "tickPrice"], 178, Classes(), conversions)
     found = read(pieces("tickPrice", 178, reqId=3, tickType=1, price=1.25, size="7", attrMask=0))
     assert (found.reqId, found.price, str(found.size)) == (3, 1.25, "7")
     assert ("price",) in conversions
@@ -39,13 +39,13 @@ CHANGES = {
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_surprise_raises(change: str) -> None:
     for name in ("tickPrice", "openOrder", "historicalData"):
-        read = compile_text(BY_NAME[TO_CLIENT, name], 178, Classes(), {}, lambda: None)
+        read = compile_text(BY_NAME[TO_CLIENT, name], 178, Classes(), Conversions({}, lambda: None))
         with pytest.raises((ValueError, IndexError, ArithmeticError)):
             read(CHANGES[change](pieces(name, 178)))
 
 
 def test_only_the_fields_that_are_wanted_are_looked_at() -> None:
-    read = compile_text(BY_NAME[TO_CLIENT, "tickPrice"], 178, Classes(), {}, lambda: None, ("size", "price"))
+    read = compile_text(BY_NAME[TO_CLIENT, "tickPrice"], 178, Classes(), Conversions({}, lambda: None), ("size", "price"))
     frame = pieces("tickPrice", 178, reqId=3, tickType=1, price=1.25, size="7", attrMask=0)
     frame[2] = "no number"
     size, price = read(frame)
@@ -53,7 +53,7 @@ def test_only_the_fields_that_are_wanted_are_looked_at() -> None:
 
 
 def test_fields_of_a_layout_with_conditions_are_taken_from_the_object() -> None:
-    read = compile_text(BY_NAME[TO_CLIENT, "openOrder"], 178, Classes(), {}, lambda: None, ("orderId", "contract"))
+    read = compile_text(BY_NAME[TO_CLIENT, "openOrder"], 178, Classes(), Conversions({}, lambda: None), ("orderId", "contract"))
     order_id, contract = read(pieces("openOrder", 178, orderId=5, contract={"symbol": "AAPL"}))
     assert (order_id, contract.symbol) == (5, "AAPL")
     made = Classes().object_of(BY_NAME[TO_CLIENT, "nextValidId"], {"orderId": 9})

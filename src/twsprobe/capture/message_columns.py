@@ -107,7 +107,7 @@ class Columns:
         others = [index for index, place in enumerate(places) if place.path in spelled_otherwise(frames)]
         alone = len(places) == 1
         rows: list[Row] = []
-        for index, found in enumerate(self.streams[version].read(b"".join(map(framed, frames.payloads)))):
+        for index, found in enumerate(self.streams[version].parse(b"".join(map(framed, frames.payloads)))):
             try:
                 if isinstance(found, tuple):
                     raise AttributeError  # an event: an odd one

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from twsprobe.wire.conversion import Conversion, Mode
+from twsprobe.wire.conversion import Conversions, Path
 from twsprobe.wire.emit import defined
 from twsprobe.wire.fields import DOUBLE, Bool, Leaf
 from twsprobe.wire.layout import Values
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from twsprobe.wire.message import Message
     from twsprobe.wire.objects import Classes, Object
 
-Path = tuple[str, ...]
-Conversions = dict[Path, Conversion]
 Read = Callable[[bytes, int, int], Any]
 LENGTH = ["n = b[p]", "p += 1", "if n > 127: n, p = long_varint(b, p - 1)"]
 """The lines that read a length."""
@@ -137,8 +135,8 @@ class ObjectBuild:
 class Compiler:
     """Writes the functions of a message's records."""
 
-    def __init__(self, build: Build, conversions: Conversions, changed: Callable[[], None]) -> None:
-        self.build, self.conversions, self.changed = build, conversions, changed
+    def __init__(self, build: Build, conversions: Conversions) -> None:
+        self.build, self.conversions = build, conversions
         self.names: dict[str, Any] = {"long_varint": long_varint, "double": DOUBLE.unpack_from}
         self.made = 0
 
@@ -192,13 +190,15 @@ class Compiler:
 
     def bytes_value(self, leaf: Leaf, data: str, path: Path) -> str:
         """The expression that turns bytes into a value; a record is converted through a cache as any value is."""
-        if path not in self.conversions:
-            if isinstance(leaf, Nested):
-                inner = Compiler(self.build, self.conversions, self.changed)
-                self.conversions[path] = Conversion(partial(whole, inner.names, inner.function(leaf.record, path)), self.changed)
-            else:
-                self.conversions[path] = Conversion(leaf.from_wire, self.changed, Mode.CACHED if leaf.shareable else Mode.DIRECT)
-        return self.conversions[path].expression(self.names, self.fresh("convert"), data)
+        if path in self.conversions:
+            conversion = self.conversions[path]
+        elif isinstance(leaf, Nested):
+            inner = Compiler(self.build, self.conversions)
+            convert = partial(whole, inner.names, inner.function(leaf.record, path))
+            conversion = self.conversions.field(path, leaf.record, convert)
+        else:
+            conversion = self.conversions.field(path, type(leaf), leaf.from_wire, cached=leaf.shareable)
+        return conversion.expression(self.names, self.fresh("convert"), data)
 
     def many(self, number: int, leaf: Many, target: str, path: Path) -> list[str]:
         """The lines that read a repeated field."""
@@ -226,13 +226,11 @@ def indented(depth: int, lines: list[str]) -> list[str]:
     return ["    " * depth + line for line in lines]
 
 
-def compile_protobuf(
-    message: Message, classes: Classes, conversions: Conversions, changed: Callable[[], None]
-) -> Callable[[bytes, int, int], Object]:
+def compile_protobuf(message: Message, classes: Classes, conversions: Conversions) -> Callable[[bytes, int, int], Object]:
     """The function of a message's protobuf form that gives its object. It raises one of ``emit.SURPRISES`` on any surprise."""
-    return Compiler(ObjectBuild(message, classes), conversions, changed).compiled(message.record, ())
+    return Compiler(ObjectBuild(message, classes), conversions).compiled(message.record, ())
 
 
-def compile_record(record: Record, conversions: Conversions, changed: Callable[[], None]) -> Callable[[bytes, int, int], Values]:
+def compile_record(record: Record, conversions: Conversions) -> Callable[[bytes, int, int], Values]:
     """The function that gives what ``Record.read`` puts into a dict. It raises one of ``emit.SURPRISES`` on any surprise."""
-    return Compiler(DictBuild(), conversions, changed).compiled(record, ())
+    return Compiler(DictBuild(), conversions).compiled(record, ())

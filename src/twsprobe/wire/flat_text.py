@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from itertools import repeat
 from typing import Any
 
-from twsprobe.wire.conversion import Conversion, Mode
+from twsprobe.wire.conversion import Conversions, Mode, Path
 from twsprobe.wire.emit import defined, walk, watched
 from twsprobe.wire.fields import MAX_DOUBLE, Bool, Decimal, Double, Int, Leaf, String
 from twsprobe.wire.layout import IS_SET, Conditional, Node, Presence, Repetition, Slot
@@ -24,14 +24,13 @@ SPARSE = 50
 """Fields from which on a message is one of those that are mostly empty, as orders are."""
 SHORT = 19
 """Digits from which on a whole number may be too large to be one."""
-Path = tuple[str, ...]
 
 
 class Writer:
     """A function being written: its lines and the names it uses."""
 
-    def __init__(self, conversions: dict[Path, Conversion], changed: Callable[[], None]) -> None:
-        self.conversions, self.changed = conversions, changed
+    def __init__(self, conversions: Conversions) -> None:
+        self.conversions = conversions
         self.lines: list[str] = []
         self.names: dict[str, Any] = {"MAX_DOUBLE": MAX_DOUBLE, "nothing": repeat(None)}
         self.depth = 1
@@ -62,10 +61,7 @@ class Writer:
         if type(leaf) is Bool:
             self.names["words"] = Bool.words  # any other number is a surprise, and what it means is found out there
             return f"words[{piece}]"
-        if key not in self.conversions:
-            mode = Mode.CACHED if leaf.shareable else Mode.DIRECT
-            self.conversions[key] = Conversion(leaf.from_text, self.changed, mode)
-        conversion = self.conversions[key]
+        conversion = self.conversions.field(key, type(leaf), leaf.from_text, cached=leaf.shareable)
         if conversion.mode is Mode.DIRECT and type(leaf) is Int:
             self.guarded = True
             number = self.fresh("number")
@@ -245,12 +241,7 @@ class Scope:
 
 
 def compile_text(
-    message: Message,
-    server_version: int,
-    classes: Classes,
-    conversions: dict[Path, Conversion],
-    changed: Callable[[], None],
-    wanted: Sequence[str] | None = None,
+    message: Message, server_version: int, classes: Classes, conversions: Conversions, wanted: Sequence[str] | None = None
 ) -> Callable[[list[str]], Any]:
     """The function of a message at a server version. It raises ValueError, IndexError or ArithmeticError on any surprise.
 
@@ -258,7 +249,7 @@ def compile_text(
     look at the others.
     """
     nodes = message.layout(server_version).nodes
-    writer = Writer(conversions, changed)
+    writer = Writer(conversions)
     writer.sparse = len(walk(nodes)) > SPARSE
     begins = 0 if server_version >= ServerVersion.PROTOBUF else 1
     slots = [node for node in nodes if isinstance(node, Slot)]

@@ -9,20 +9,34 @@ lost from that byte on and the framer keeps what follows only as a count.
 from __future__ import annotations
 
 import enum
+from io import SEEK_CUR, BytesIO
 from struct import Struct
-from struct import error as StructError
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 MAX_FRAME = 0xFFFFFF
 """Largest payload, in bytes, that official clients accept (``MAX_MSG_LEN``)."""
 
 LENGTH = Struct(">I")
-BLOCK = 1 << 20
-"""How many bytes are cut at a time."""
-SHORT = 1024
-"""Bytes of payload below which a length has a reader of its own."""
+WORD = LENGTH.size
+REMEMBERED = 1 << 12
+"""How many lengths are remembered."""
 SHOWN_WHEN_LOST = 64
 """How many of the bytes that were not a frame are kept for the report."""
+
+
+LENGTHS: dict[bytes, int] = {}
+"""Length words that came before, and what they announce: looking one up costs less than reading it."""
+
+
+def learn_length(word: bytes) -> bool:
+    """Remember what a length word announces; False where it announces no frame or is cut short."""
+    length = int.from_bytes(word, "big")
+    if len(word) < WORD or length > MAX_FRAME:
+        return False
+    if len(LENGTHS) >= REMEMBERED:
+        LENGTHS.clear()
+    LENGTHS[word] = length
+    return True
 
 
 class Direction(enum.Enum):
@@ -54,11 +68,12 @@ class Framer:
     """
 
     def __init__(self, offset: int = 0) -> None:
+        # Of a frame that is not whole: its length word, as far as it is there, its payload likewise, and how much that lacks. The pieces of
+        # a large frame are only put aside and joined once.
+        self._word = b""
         self._parts: list[bytes] = []
-        self._held = 0
-        self._needed = LENGTH.size
-        # A short frame's payload and the length word behind it are read together, by a reader for frames of its length.
-        self._readers: list[Any] = [None] * SHORT
+        self._lacking = 0
+        self._fed = offset
         self.offset = offset
         self.lost: Lost | None = None
         """Set when the stream stopped being frames; nothing comes after it."""
@@ -66,58 +81,46 @@ class Framer:
     @property
     def pending(self) -> bytes:
         """The bytes of a frame that has begun and is not whole."""
-        return b"".join(self._parts)
+        return b"".join((self._word, *self._parts))
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take bytes and return the payloads of the frames they complete, in order."""
-        if len(data) > BLOCK:
-            return [payload for start in range(0, len(data), BLOCK) for payload in self.feed(data[start : start + BLOCK])]
         found: list[bytes] = []
         if self.lost is not None:
             return found
-        self._held += len(data)
-        # Bytes of a frame that is not whole are only put aside: a large frame that comes in small pieces is joined once.
-        if self._held < self._needed:
-            self._parts.append(bytes(data))
-            return found
-        if self._parts:
-            data = b"".join((*self._parts, data))
+        self._fed += len(data)
+        if self._word and not self._lacking:
+            data = self._word + data
+        stream, lengths = BytesIO(data), LENGTHS
+        read, word, length = stream.read, b"", 0
+        if self._lacking:
+            part = read(self._lacking)
+            self._parts.append(part)
+            self._lacking -= len(part)
+            if self._lacking:
+                return found
+            found.append(b"".join(self._parts))
             self._parts.clear()
-        readers, append = self._readers, found.append
-        start, length = LENGTH.size, int.from_bytes(data[: LENGTH.size], "big")
         while True:
             try:
                 while True:
-                    payload, following = readers[length](data, start)
-                    append(payload)
-                    start += length + 4
-                    length = following
-            except TypeError:
-                if readers[length] is not None:
-                    raise
-                readers[length] = Struct(f">{length}sI").unpack_from
-            except IndexError:
-                if start + length + LENGTH.size <= len(data):
-                    append(data[start : start + length])
-                    start += length + LENGTH.size
-                    length = int.from_bytes(data[start - LENGTH.size : start], "big")
-                else:
-                    break
-            except StructError:
-                break  # no other length word is behind this frame
-        position, size, end = start - LENGTH.size, len(data), start + length
-        if end <= size:
-            append(data[start:end])
-            position, end = end, end + LENGTH.size
-        self.offset += position
-        # A whole frame is never above the limit: a block is smaller than that, and a frame that began in an earlier one was judged there.
-        if length > MAX_FRAME:
+                    found.append(read(length := lengths[read(4)]))
+            except KeyError as unknown:
+                word = unknown.args[0]
+            if not (word and learn_length(word)):
+                break
+            stream.seek(-WORD, SEEK_CUR)
+        held = len(word)
+        if held == WORD:
+            position = stream.tell() - WORD
             shown = bytes(data[position : position + SHOWN_WHEN_LOST])
-            self.lost = Lost(f"a frame of {length:,} bytes was announced; the limit is {MAX_FRAME:,}", self.offset, shown)
-            self._held = 0
-            return found
-        self._held = size - position
-        self._needed = end - position
-        if self._held:
-            self._parts.append(bytes(data[position:]))
+            reason = f"a frame of {int.from_bytes(word, 'big'):,} bytes was announced; the limit is {MAX_FRAME:,}"
+            word, held = b"", len(data) - position
+            self.lost = Lost(reason, self._fed - held, shown)
+        elif not word and length and (lacking := length - len(found[-1])) > 0:
+            # What was read last ends where the bytes end. (A frame that began earlier and is whole now has more than ``length``'s zero.)
+            self._parts.append(found.pop())
+            self._lacking = lacking
+            word, held = LENGTH.pack(length), WORD + length - lacking
+        self._word, self.offset = word, self._fed - held
         return found

@@ -9,26 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from io import SEEK_CUR, BytesIO
 from struct import Struct
 from struct import error as StructError
 from typing import Any
 
 from construct import Construct
 
-from twsprobe.wire.conversion import Conversion
+from twsprobe.wire.conversion import Caches, Conversions
 from twsprobe.wire.events import Decoded, Undecodable, Unknown
 from twsprobe.wire.flat_protobuf import compile_protobuf
 from twsprobe.wire.flat_text import compile_text, taking
-from twsprobe.wire.framing import Direction
-from twsprobe.wire.message import BINARY_ID, PROTOBUF_OFFSET, Message
+from twsprobe.wire.framing import LENGTHS, WORD, Direction, learn_length
+from twsprobe.wire.message import PROTOBUF, PROTOBUF_OFFSET, TEXT, Message
 from twsprobe.wire.objects import Classes, Object
-from twsprobe.wire.registry import BY_ID, BY_NAME, decode
+from twsprobe.wire.registry import BY_ID, BY_NAME, decode, head
 from twsprobe.wire.versions import ServerVersion
 
 SURPRISES = (ValueError, IndexError, KeyError, ArithmeticError, StructError)
 TWO_WORDS = Struct(">II")
-ONE_WORD = Struct(">I")
 Result = Object | Decoded | Unknown | Undecodable
+Functions = dict[Any, Callable[..., Any]]
 
 
 class Stream(Construct):
@@ -41,65 +42,62 @@ class Stream(Construct):
     def __init__(self, direction: Direction, server_version: int) -> None:
         super().__init__()
         self.direction, self.server_version = direction, server_version
-        self.cut = BINARY_ID.size if server_version >= ServerVersion.PROTOBUF else 0
+        self.binary = server_version >= ServerVersion.PROTOBUF
         self.classes = Classes()
-        self.text = Functions(self.write_text)
-        self.protobuf = Functions(self.write_protobuf)
-        self.projections: dict[tuple[int, tuple[str, ...]], list[Callable[[list[str]], Any]]] = {}
-        self.conversions: dict[tuple[str, int], dict[tuple[str, ...], Conversion]] = {}
+        # A message's id, as its frame spells it, to its function. One that is not there is written after its message has come, and one
+        # whose fields convert in another way from now on is taken out.
+        self.text: Functions = {}
+        self.protobuf: Functions = {}
+        self.projections: dict[tuple[int, tuple[str, ...]], Functions] = {}
+        self.caches: dict[str, Caches] = {TEXT: {}, PROTOBUF: {}}
+        self.conversions: dict[tuple[int, str, tuple[str, ...] | None], Conversions] = {}
 
-    def write_text(self, id: Any) -> Callable[..., Object]:
-        """Write the function of a text message, and put it into the table."""
-        if isinstance(id, str) and not (id.isascii() and id.isdigit() and len(id) < 10):
-            raise KeyError(id)
-        message = BY_ID[self.direction, int(id)]
-        if message.text is None:
-            raise KeyError(id)
-        conversions = self.conversions.setdefault(("text", message.id), {})
-        self.text[id] = written(compile_text, message, self.server_version, self.classes, conversions, partial(self.write_text, id))
-        return self.text[id]
+    def key(self, message: Message, encoding: str) -> Any:
+        """A message's id as its frame spells it."""
+        if encoding == PROTOBUF:
+            return message.id + PROTOBUF_OFFSET
+        return message.id if self.binary else str(message.id)
 
-    def write_protobuf(self, id: Any) -> Callable[..., Object]:
-        """Write the function of a protobuf message, and put it into the table."""
-        message = BY_ID[self.direction, id - PROTOBUF_OFFSET]
-        conversions = self.conversions.setdefault(("protobuf", message.id), {})
-        self.protobuf[id] = written(compile_protobuf, message, self.classes, conversions, partial(self.write_protobuf, id))
-        return self.protobuf[id]
-
-    def write_projection(self, message: Message, fields: tuple[str, ...], conversions: dict[tuple[str, ...], Conversion]) -> None:
-        """Write the function that takes some fields of a text message, and put it into the table."""
-        again = partial(self.write_projection, message, fields, conversions)
-        arguments = message, self.server_version, self.classes, conversions, again, fields
-        self.projections[message.id, fields][:] = [written(compile_text, *arguments)]
+    def write(self, functions: Functions, message: Message, encoding: str, fields: tuple[str, ...] | None = None) -> None:
+        """Write the function of a message, or of some of its fields. Raises RuntimeError for a mistake in its declaration."""
+        key, of = self.key(message, encoding), (message.id, encoding, fields)
+        if of not in self.conversions:
+            self.conversions[of] = Conversions(self.caches[encoding], partial(functions.pop, key, None))
+        try:
+            if encoding == TEXT:
+                functions[key] = compile_text(message, self.server_version, self.classes, self.conversions[of], fields)
+            else:
+                functions[key] = compile_protobuf(message, self.classes, self.conversions[of])
+        except SURPRISES as fault:
+            raise RuntimeError(f"{message.name} cannot be compiled: {fault!r}") from fault
 
     def _parse(self, stream: Any, context: Any, path: str) -> list[Result]:
-        return self.read(stream.read())
+        return self.parse(stream.read())
 
     def parse(self, data: bytes, **contextkw: Any) -> list[Result]:
         """The messages of a buffer. Raises ValueError where it does not end with a whole frame."""
-        return self.read(bytes(data))
-
-    def read(self, data: bytes) -> list[Result]:
-        """The messages of a buffer."""
-        return self.read_binary(data) if self.server_version >= ServerVersion.PROTOBUF else self.read_text(data)
+        return self.read_binary(bytes(data)) if self.binary else self.read_text(bytes(data))
 
     def read_text(self, data: bytes) -> list[Result]:
         """The loop over frames below 201."""
-        table, unpack, size, position = self.text, ONE_WORD.unpack_from, len(data), 0
+        functions, stream, lengths = self.text, BytesIO(data), LENGTHS
+        read, word, length, payload = stream.read, b"", 0, b""
         found: list[Result] = []
-        append = found.append
-        try:
-            while position < size:
-                start = position + 4
-                position = start + unpack(data, position)[0]
-                try:
-                    pieces = data[start:position].decode().split("\0")
-                    append(table[pieces[0]](pieces))
-                except SURPRISES:
-                    append(self.odd(data[start:position]))
-        except StructError:
-            position = size + 1
-        if position != size:
+        while True:
+            try:
+                while True:
+                    payload = read(length := lengths[read(4)])
+                    try:
+                        pieces = payload.decode().split("\0")
+                        found.append(functions[pieces[0]](pieces))
+                    except SURPRISES:
+                        found.append(self.odd(payload))
+            except KeyError as unknown:
+                word = unknown.args[0]
+            if not learn_length(word):
+                break
+            stream.seek(-WORD, SEEK_CUR)
+        if word or len(payload) != length:
             raise ValueError("the buffer ends inside a frame")
         return found
 
@@ -107,9 +105,8 @@ class Stream(Construct):
         """The loop over frames from 201 on."""
         text, protobuf, unpack, size, position = self.text, self.protobuf, TWO_WORDS.unpack_from, len(data), 0
         found: list[Result] = []
-        append = found.append
         # Behind the last frame there is no second word to read: four bytes more make room for that.
-        padded = data + b"\0\0\0\0"
+        padded = data + bytes(WORD)
         try:
             while position < size:
                 start = position + 8
@@ -117,13 +114,13 @@ class Stream(Construct):
                 position += length + 4
                 try:
                     if id > PROTOBUF_OFFSET and length > 3:
-                        append(protobuf[id](data, start, position))
+                        found.append(protobuf[id](data, start, position))
                     elif length > 3:
-                        append(text[id](data[start:position].decode().split("\0")))
+                        found.append(text[id](data[start:position].decode().split("\0")))
                     else:
-                        append(self.odd(data[start - 4 : position]))
+                        found.append(self.odd(data[start - 4 : position]))
                 except SURPRISES:
-                    append(self.odd(data[start - 4 : position]))
+                    found.append(self.odd(data[start - 4 : position]))
         except StructError:
             position = size + 1
         if position != size:
@@ -137,60 +134,61 @@ class Stream(Construct):
         a field that is not declared, ValueError where the buffer does not end with a whole frame.
         """
         message = BY_NAME[self.direction, name]
-        key = message.id, tuple(fields)
-        if key not in self.projections:
+        selection = message.id, tuple(fields)
+        if selection not in self.projections:
             for field in fields:
                 if field not in self.classes.of_message(message).__struct_fields__:
                     raise KeyError(field)
-            self.projections[key] = []
-            if message.text is not None:
-                self.write_projection(message, tuple(fields), {})
-        read = self.projections[key]
-        take = taking(fields)
+            self.projections[selection] = {}
+        functions, take = self.projections[selection], taking(fields)
+        if not functions and message.text is not None:
+            self.write(functions, message, TEXT, selection[1])
 
         def odd(payload: bytes) -> Any:
-            """A frame with a surprise in it."""
+            """A frame with a surprise in it, or behind which the function was taken out."""
+            if not functions and message.text is not None:
+                self.write(functions, message, TEXT, selection[1])
             found = self.odd(payload)
             return found if isinstance(found, tuple) else take(found)
 
-        data = bytes(data)
-        if self.server_version >= ServerVersion.PROTOBUF:
-            return self.project_binary(data, message.id, read, take, odd)
-        return self.project_text(data, message.id, read, odd)
+        if self.binary:
+            return self.project_binary(bytes(data), message.id, functions, take, odd)
+        return self.project_text(bytes(data), str(message.id), functions, odd)
 
-    def project_text(self, data: bytes, id: int, read: Sequence[Callable[[list[str]], Any]], odd: Callable[[bytes], Any]) -> list[Any]:
-        """The loop over frames below 201: the length and the beginning of the payload are looked at together."""
-        head = b"%d\0" % id
-        unpack, size, position = Struct(f">I{len(head)}s").unpack_from, len(data), 0
-        padded = data + bytes(len(head))
+    def project_text(self, data: bytes, id: str, functions: Functions, odd: Callable[[bytes], Any]) -> list[Any]:
+        """The loop over frames below 201."""
+        stream, lengths = BytesIO(data), LENGTHS
+        read, word, length, payload = stream.read, b"", 0, b""
+        begin = f"{id}\0".encode()
+        first, end = begin[0], len(id)
         found: list[Any] = []
-        try:
-            while position < size:
-                start = position + 4
-                length, begins = unpack(padded, position)
-                position = start + length
-                # A frame that is shorter than the beginning ends before the bytes that were taken for it.
-                if begins == head and length >= len(head):
+        while True:
+            try:
+                while True:
+                    payload = read(length := lengths[read(4)])
                     try:
-                        found.append(read[0](data[start:position].decode().split("\0")))
+                        # Two bytes pass over nearly all other frames.
+                        if payload[0] == first and payload[end] == 0:
+                            pieces = payload.decode().split("\0")
+                            if pieces[0] == id:
+                                found.append(functions[id](pieces))
                     except SURPRISES:
-                        found.append(odd(data[start:position]))
-        except StructError:
-            position = size + 1
-        if position != size:
+                        if payload.startswith(begin):
+                            found.append(odd(payload))
+            except KeyError as unknown:
+                word = unknown.args[0]
+            if not learn_length(word):
+                break
+            stream.seek(-WORD, SEEK_CUR)
+        if word or len(payload) != length:
             raise ValueError("the buffer ends inside a frame")
         return found
 
     def project_binary(
-        self,
-        data: bytes,
-        id: int,
-        read: Sequence[Callable[[list[str]], Any]],
-        take: Callable[[Object], Any],
-        odd: Callable[[bytes], Any],
+        self, data: bytes, id: int, functions: Functions, take: Callable[[Object], Any], odd: Callable[[bytes], Any]
     ) -> list[Any]:
         """The loop over frames from 201 on."""
-        padded, unpack, size, position = data + b"\0\0\0\0", TWO_WORDS.unpack_from, len(data), 0
+        padded, unpack, size, position = data + bytes(WORD), TWO_WORDS.unpack_from, len(data), 0
         found: list[Any] = []
         try:
             while position < size:
@@ -201,11 +199,11 @@ class Stream(Construct):
                     continue
                 try:
                     if begins == id:
-                        found.append(read[0](data[start:position].decode().split("\0")))
+                        found.append(functions[id](data[start:position].decode().split("\0")))
                     else:
                         found.append(take(self.protobuf[begins](data, start, position)))
                 except SURPRISES:
-                    found.append(odd(data[start - self.cut : position]))
+                    found.append(odd(data[start - 4 : position]))
         except StructError:
             position = size + 1
         if position != size:
@@ -213,30 +211,24 @@ class Stream(Construct):
         return found
 
     def odd(self, payload: bytes) -> Result:
-        """A frame that is no plain case, decoded piece by piece."""
+        """A frame for whose message there is no function yet, or with a surprise in it."""
+        id, encoding, start = head(payload, self.server_version)
+        message = BY_ID.get((self.direction, id)) if id is not None else None
+        if message is not None:
+            functions, key = self.protobuf if encoding == PROTOBUF else self.text, self.key(message, encoding)
+            if key not in functions and (encoding == PROTOBUF or message.text is not None):
+                self.write(functions, message, encoding)
+                try:
+                    text = encoding == TEXT
+                    arguments = (payload[start if self.binary else 0 :].decode().split("\0"),) if text else (payload, start, len(payload))
+                    found: Object = functions[key](*arguments)
+                    return found
+                except SURPRISES:
+                    pass
         event = decode(payload, self.direction, self.server_version)
         if not isinstance(event, Decoded) or event.anomalies:
             return event
         return self.classes.object_of(BY_ID[self.direction, event.id], event.fields)
-
-
-def written(compile_function: Callable[..., Callable[..., Object]], *arguments: Any) -> Callable[..., Object]:
-    """A function that was written; RuntimeError where it cannot be, which is no surprise of a frame's but a mistake in a declaration."""
-    try:
-        return compile_function(*arguments)
-    except SURPRISES as fault:
-        raise RuntimeError(f"a message cannot be compiled: {fault!r}") from fault
-
-
-class Functions(dict[Any, Callable[..., Object]]):
-    """A message's id to its function, written on first use. Raises KeyError for an id that is not declared, ValueError for no text form."""
-
-    def __init__(self, write: Callable[[Any], Callable[..., Object]]) -> None:
-        super().__init__()
-        self.write = write
-
-    def __missing__(self, id: Any) -> Callable[..., Object]:
-        return self.write(id)
 
 
 def stream(direction: Direction, server_version: int) -> Stream:
