@@ -1,10 +1,10 @@
 """Decoding, measured against the clients that its users run: the official decoder, and ib_async.
 
 Every ratio is measured side by side in one run: each round times both on the same stream, in turns, and the ratio is the median over the
-rounds of the other's time by ours; each row runs in a process of its own. The official decoder is driven as it drives itself, by its own
-loops, with callbacks that do nothing: reads of 4 KiB, ``EReader.run`` with ``read_msg``, its queue, ``EClient.run`` with ``interpret``. Two
-rows without a goal tell what is left against ``read_msg`` and ``interpret`` called directly. Ours keeps every object. Run it with the
-project's environment: ``python bench/decode.py``.
+rounds of the other's time by ours; each ratio has a process of its own. The official client is driven in two ways, both with callbacks that
+do nothing and reads of 4 KiB: by its own loops (``EReader.run``, its queue, ``EClient.run``), as users run it, and by ``read_msg`` and
+``interpret`` or ``processProtoBuf`` alone, called directly, which takes less. A row holds where it holds against both. Ours is given the
+buffer, and keeps every object. Run it with the project's environment: ``python bench/decode.py``.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,9 @@ from ibapi.wrapper import EWrapper
 
 from bench.streams import TICKS, frames
 from twsprobe.wire.framing import Direction, Framer
+from twsprobe.wire.message import PROTOBUF_OFFSET, TEXT
 from twsprobe.wire.stream import stream
+from twsprobe.wire.versions import ServerVersion
 
 ROUNDS = 9
 READ = 4096
@@ -91,20 +94,25 @@ def official(server_version: int) -> Callable[[bytes], None]:
     return run
 
 
-def official_alone(server_version: int) -> Callable[[bytes], None]:
-    """The official decoder without the loops of its client, below 201."""
+def official_calls(server_version: int) -> Callable[[bytes], None]:
+    """The official decoder without the loops of its client."""
 
     def run(data: bytes) -> None:
         decoder = Decoder(idle(), server_version)
-        for text in read_alone(data):
-            end = text.index(b"\0")
-            decoder.interpret(comm.read_fields(text[end + 1 :]), int(text[:end]))
+        for text in read_calls(data):
+            if server_version < ServerVersion.PROTOBUF:
+                end = text.index(b"\0")
+                decoder.interpret(comm.read_fields(text[end + 1 :]), int(text[:end]))
+            elif (id := int.from_bytes(text[:4], "big")) > PROTOBUF_OFFSET:
+                decoder.processProtoBuf(text[4:], id - PROTOBUF_OFFSET)
+            else:
+                decoder.interpret(comm.read_fields(text[4:]), id)
 
     return run
 
 
-def read_alone(data: bytes) -> list[bytes]:
-    """The frames of reads of 4 KiB, by ``read_msg`` without the loop of its reader."""
+def read_calls(data: bytes) -> list[bytes]:
+    """The frames of reads of 4 KiB, by ``read_msg`` alone."""
     buffer, found = b"", list[bytes]()
     for start in range(0, len(data), READ):
         buffer += data[start : start + READ]
@@ -162,21 +170,11 @@ def ratio(theirs: Callable[[], object], mine: Callable[[], object]) -> float:
     return statistics.median(other / own for other, own in pairs[1:])
 
 
-def framing(data: bytes) -> tuple[Callable[[], object], Callable[[], object]]:
-    """Cutting frames alone, the loop of the official reader around ``read_msg`` and ours, in reads of 4 KiB."""
-
-    def theirs() -> list[bytes]:
-        found = Frames()
-        EReader(Reads(data), found).run()
-        return found
-
-    def mine() -> list[bytes]:
-        framer, found = Framer(), list[bytes]()
-        for start in range(0, len(data), READ):
-            found += framer.feed(data[start : start + READ])
-        return found
-
-    return theirs, mine
+def read_loop(data: bytes) -> list[bytes]:
+    """The frames of reads of 4 KiB, by the official reader's loop around ``read_msg``."""
+    found = Frames()
+    EReader(Reads(data), found).run()
+    return found
 
 
 def one_message(data: bytes, server_version: int) -> Callable[[], object]:
@@ -219,12 +217,7 @@ def anew(value: Any) -> Any:
     return type(value)(str(value)) if value is not None and not isinstance(value, (bool, str)) else value
 
 
-def show(what: str, value: float, least: float, aim: float, *, most: bool = False) -> None:
-    """Print one row."""
-    held = value <= least if most else value >= least
-    print(
-        f"{what:<52} {value:>6.2f}  {'at most' if most else 'at least'} {least:<4} aim {aim:<4} {'held' if held else 'MISSED'}", flush=True
-    )
+OFFICIAL: tuple[Callable[[int], Callable[[bytes], None]], ...] = (official, official_calls)
 
 
 def mixed(server_version: int, other: Callable[[int], Callable[[bytes], None]]) -> float:
@@ -233,10 +226,28 @@ def mixed(server_version: int, other: Callable[[int], Callable[[bytes], None]]) 
     return ratio(lambda: other(server_version)(data), lambda: reader(data))
 
 
-def only(kind: str, count: int) -> float:
+def first_pass(other: Callable[[int], Callable[[bytes], None]]) -> float:
+    """The mixed stream at 178 with caches emptied before each round."""
+    data, reader = b"".join(frames(178, COUNT)), stream(Direction.TO_CLIENT, 178)
+
+    def mine() -> list[Any]:
+        for cache in reader.caches[TEXT].values():
+            cache.clear()
+        return reader.parse(data)
+
+    return ratio(lambda: other(178)(data), mine)
+
+
+def only(kind: str, count: int, other: Callable[[int], Callable[[bytes], None]]) -> float:
     """A stream of one kind at 178."""
     data, reader = b"".join(frames(178, count, {kind: 1})), ours(178)
-    return ratio(lambda: official(178)(data), lambda: reader(data))
+    return ratio(lambda: other(178)(data), lambda: reader(data))
+
+
+def framing(other: Callable[[bytes], list[bytes]]) -> float:
+    """Cutting the frames of the mixed stream, nothing else."""
+    data = b"".join(frames(178, COUNT))
+    return ratio(lambda: other(data), lambda: Framer().feed(data))
 
 
 def projection() -> float:
@@ -245,48 +256,56 @@ def projection() -> float:
     return ratio(lambda: reader(data), one_message(data, 178))
 
 
-def never_repeating() -> float:
+def never_repeating(other: Callable[[int], Callable[[bytes], None]]) -> float:
     """Ticks without a value that comes twice."""
     data, reader = b"".join(frames(178, COUNT, TICKS, adversarial=True)), ours(178)
-    return ratio(lambda: official(178)(data), lambda: reader(data))
+    return ratio(lambda: other(178)(data), lambda: reader(data))
 
 
-def framing_alone() -> float:
-    """Cutting frames, by ``read_msg`` called directly."""
-    data = b"".join(frames(178, COUNT))
-    return ratio(lambda: read_alone(data), framing(data)[1])
+def memory() -> float:
+    """The bytes of a kept tick, against those of an object with a ``__dict__``."""
+    return bytes_kept(b"".join(frames(178, COUNT, {"tickPrice": 1})), 178)
 
 
-ROWS: tuple[tuple[str, Callable[[], float], float | None, float | None], ...] = (
-    ("mixed text at 178 / official", lambda: mixed(178, official), 4.5, 6),
-    ("  its interpret alone, without its loops", lambda: mixed(178, official_alone), None, None),
-    ("mixed text at 178 / ib_async", lambda: mixed(178, by_ib_async), 2.2, 3),
-    ("mixed text at 200 / official", lambda: mixed(200, official), 4.5, 6),
-    ("openOrder at 178 / official", lambda: only("openOrder", 1000), 6, 8),
-    ("historicalData, 1,000 bars, at 178 / official", lambda: only("historicalData", 30), 4, 6),
-    ("protobuf mix at 226 / official (upb)", lambda: mixed(226, official), 2.2, 3.5),
-    ("framing / official reader with read_msg", lambda: ratio(*framing(b"".join(frames(178, COUNT)))), 6, 7),
-    ("  its read_msg alone, without its loop", framing_alone, None, None),
-    ("one message, two fields / decoding everything", projection, 5, 7),
-    ("values that never repeat / official", never_repeating, 2.8, 3.3),
-    ("bytes of a kept tick / object with a __dict__", lambda: bytes_kept(b"".join(frames(178, COUNT, {"tickPrice": 1})), 178), 0.4, 0.2),
+def both(measure: Callable[[Callable[[int], Callable[[bytes], None]]], float]) -> tuple[Callable[[], float], ...]:
+    """A measure against the official client, driven in each of the two ways."""
+    return tuple(partial(measure, other) for other in OFFICIAL)
+
+
+ROWS: tuple[tuple[str, tuple[Callable[[], float], ...], float | None, float | None], ...] = (
+    ("mixed text at 178 / official", both(partial(mixed, 178)), 4.5, 6),
+    ("  the same, no value seen before", both(first_pass), None, None),
+    ("mixed text at 178 / ib_async", (partial(mixed, 178, by_ib_async),), 2.2, 3),
+    ("mixed text at 200 / official", both(partial(mixed, 200)), 4.5, 6),
+    ("openOrder at 178 / official", both(partial(only, "openOrder", 1000)), 6, 8),
+    ("historicalData, 1,000 bars / official", both(partial(only, "historicalData", 30)), 4, 6),
+    ("protobuf mix at 226 / official (upb)", both(partial(mixed, 226)), 2.2, 3.5),
+    ("framing / official read_msg", (partial(framing, read_loop), partial(framing, read_calls)), 6, 7),
+    ("one message, two fields / everything", (projection,), 5, 7),
+    ("values that never repeat / official", both(never_repeating), 2.8, 3.3),
+    ("bytes of a kept tick / with a __dict__", (memory,), 0.4, 0.2),
 )
-"""What is measured, at least how much (the last: at most), and the aim; rows without both are against a part of the official way."""
+"""What is measured, against the official client's loops and its calls alone, at least how much (the last: at most), and the aim, if any."""
 
 
 def main() -> None:
-    """Measure and print the table, each row in a process of its own: what one leaves in memory would slow the next."""
-    for place, (what, _, bound, aim) in enumerate(ROWS):
-        command = [sys.executable, __file__, str(place)]
-        value = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-        if bound is None or aim is None:
-            print(f"{what:<52} {value:>6.2f}", flush=True)
-        else:
-            show(what, value, bound, aim, most=place == len(ROWS) - 1)
+    """Measure and print the table, each ratio in a process of its own: what one leaves in memory would slow the next."""
+    print(f"{'':<39} {'loops':>6} {'calls':>6}")
+    for place, (what, measures, bound, aim) in enumerate(ROWS):
+        values: list[float] = []
+        for which in range(len(measures)):
+            command = [sys.executable, __file__, str(place), str(which)]
+            values.append(float(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+        most = place == len(ROWS) - 1
+        line = f"{what:<39}" + "".join(f" {value:>6.2f}" for value in values)
+        if bound is not None and aim is not None:
+            held = max(values) <= bound if most else min(values) >= bound
+            line = f"{line:<53}  {'at most' if most else 'at least'} {bound:<4} aim {aim:<4} {'held' if held else 'MISSED'}"
+        print(line, flush=True)
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        print(ROWS[int(sys.argv[1])][1]())
+        print(ROWS[int(sys.argv[1])][1][int(sys.argv[2])]())
     else:
         main()

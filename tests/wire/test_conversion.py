@@ -22,7 +22,12 @@ def modes_over(values: list[str]) -> list[Mode]:
     field = Conversion(Cache(int), lambda: changes.append(field.mode))
     for value in values:
         names: dict[str, Any] = {}
-        expression = field.expression(names, "convert", repr(value))
+
+        def name_of(stem: str, named: Any, names: dict[str, Any] = names) -> str:
+            names[stem] = named
+            return stem
+
+        expression = field.expression(name_of, repr(value))
         assert eval(expression, names) == int(value)  # noqa: S307  # our own expression
         assert field.function(value) == int(value)
     return changes

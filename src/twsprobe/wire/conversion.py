@@ -84,13 +84,11 @@ class Conversion:
             return self.count
         return self.cache.convert if self.mode is Mode.DIRECT else self.cache.__getitem__
 
-    def expression(self, names: dict[str, Any], name: str, key: str) -> str:
-        """The Python expression that converts ``key``; what it needs is put into ``names`` under ``name``."""
+    def expression(self, name_of: Callable[[str, Any], str], key: str) -> str:
+        """The Python expression that converts ``key``; ``name_of`` gives the name that stands for an object, from a stem."""
         if self.mode in (Mode.CACHED, Mode.KEPT):
-            names[name] = self.cache
-            return f"{name}[{key}]"
-        names[name] = self.function
-        return f"{name}({key})"
+            return f"{name_of('cache', self.cache)}[{key}]"
+        return f"{name_of('convert', self.function)}({key})"
 
 
 class Conversions(dict[Path, Conversion]):

@@ -145,6 +145,15 @@ class Compiler:
         self.made += 1
         return f"{stem}{self.made}"
 
+    def name_of(self, stem: str, value: Any) -> str:
+        """The name that stands for an object."""
+        for name, named in self.names.items():
+            if named is value:
+                return name
+        name = self.fresh(stem)
+        self.names[name] = value
+        return name
+
     def function(self, record: Record, path: Path) -> str:
         """The name of a record's function, which is compiled when it is called first."""
         name = self.fresh("read")
@@ -198,7 +207,7 @@ class Compiler:
             conversion = self.conversions.field(path, leaf.record, convert)
         else:
             conversion = self.conversions.field(path, type(leaf), leaf.from_wire, cached=leaf.shareable)
-        return conversion.expression(self.names, self.fresh("convert"), data)
+        return conversion.expression(self.name_of, data)
 
     def many(self, number: int, leaf: Many, target: str, path: Path) -> list[str]:
         """The lines that read a repeated field."""

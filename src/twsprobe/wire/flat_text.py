@@ -49,7 +49,10 @@ class Writer:
         return f"{stem}{self.made}"
 
     def name_of(self, stem: str, value: Any) -> str:
-        """A name that stands for a value."""
+        """The name that stands for an object."""
+        for name, named in self.names.items():
+            if named is value:
+                return name
         name = self.fresh(stem)
         self.names[name] = value
         return name
@@ -65,14 +68,14 @@ class Writer:
         if conversion.mode is Mode.DIRECT and type(leaf) is Int:
             self.guarded = True
             number = self.fresh("number")
-            slow = conversion.expression(self.names, self.fresh("convert"), piece)
+            slow = conversion.expression(self.name_of, piece)
             short = f"({number} if ({number} := int({piece})) != {int(leaf.unset)} else None)"
             return f"(({short} if len({piece}) < {SHORT} else {slow}) if {piece} else None)"
         if conversion.mode is Mode.DIRECT and type(leaf) is Double:
             self.guarded = True
             number = self.fresh("number")
             return f"(({number} if ({number} := float({piece})) != MAX_DOUBLE else None) if {piece} else None)"
-        value = conversion.expression(self.names, self.fresh("convert"), piece)
+        value = conversion.expression(self.name_of, piece)
         return f"({value} if {piece} else None)" if self.sparse and isinstance(leaf, (Int, Double, Decimal)) else value
 
     def column(self, leaf: Leaf, pieces: str, key: Path) -> str:
@@ -99,16 +102,19 @@ class Scope:
             node.path for node in walk(nodes) if isinstance(node, Repetition) or (isinstance(node, Slot) and type(node.leaf) is String)
         }
         always = {node.path for node in nodes if isinstance(node, Slot)}
+        perhaps: list[str] = []
         for node in walk(nodes):
             if isinstance(node, (Slot, Repetition)) and node.path not in self.values:
                 self.values[node.path] = writer.fresh("value")
                 if node.path not in always:
-                    writer.add(f"{self.values[node.path]} = None")
+                    perhaps.append(self.values[node.path])
             elif isinstance(node, Presence):
                 self.flags[node.path] = writer.fresh("has")
         for path in sorted(watched(nodes) - self.values.keys()):
             self.values[path] = writer.fresh("value")
-            writer.add(f"{self.values[path]} = None")
+            perhaps.append(self.values[path])
+        if perhaps:
+            writer.add(" = ".join([*perhaps, "None"]))
 
     def emit(self, nodes: Sequence[Node]) -> None:
         """Write the lines that read ``nodes`` from ``f[i:]``."""
@@ -275,7 +281,9 @@ def compile_text(
     if writer.guarded:
         # What int() and float() take and no client writes; both are rare enough to leave to the slow path wherever they stand.
         writer.lines.insert(0, "    if not (text := ''.join(f)).isascii() or '_' in text: raise ValueError")
-    source = "def read(f):\n" + "\n".join(writer.lines) + "\n"
+    # What is looked into for each field is at hand as a local variable.
+    local = "".join(f", {name}={name}" for name in writer.names if name.startswith(("cache", "words")))
+    source = f"def read(f{local}):\n" + "\n".join(writer.lines) + "\n"
     read: Callable[[list[str]], Any] = defined(source, f"<twsprobe {message.name}>", writer.names, "read")
     return read
 
