@@ -46,7 +46,7 @@ async def logged(log: Path, program: str, version: int, *arguments: str) -> list
             told = [each.format(host=host, port=port) for each in arguments]
             script = [sys.executable, str(CLIENTS / "logged.py"), str(log), str(CLIENTS / program), *told]
             done = await trio.run_process(script, capture_stdout=True, capture_stderr=True, check=False)
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert (done.returncode, done.stderr) == (0, b""), f"{program} ended with {done.returncode} and said {done.stderr.decode()}"
     return kept.records
 
 

@@ -105,7 +105,8 @@ def test_a_log_of_level_info_has_the_requests(real: dict[int, Session], tmp_path
 def test_a_log_that_begins_amid_a_connection(real: dict[int, Session], tmp_path: Path) -> None:
     path, recorded = real[178]
     lines = path.read_text().splitlines(keepends=True)
-    received = [at for at, line in enumerate(lines) if " raw:b" in line]
+    answered = next(at for at, line in enumerate(lines) if " ANSWER " in line)
+    received = [at for at, line in enumerate(lines) if at > answered and " raw:b" in line]
     text = "".join(lines[received[len(received) // 3] :])
     for version in (None, 178):
         records, _ = read(tmp_path, text, server_version=version)
@@ -117,6 +118,15 @@ def test_a_log_that_begins_amid_a_connection(real: dict[int, Session], tmp_path:
         read(tmp_path, without)
     records, _ = read(tmp_path, without, server_version=178)
     assert set(payloads(records)) <= set(payloads(recorded))
+
+
+@pytest.mark.parametrize("version", [None, 178])
+def test_a_message_that_looks_like_the_answer_is_a_message(tmp_path: Path, version: int | None) -> None:
+    said = [encode("positionEnd", TO_CLIENT, 178), *(encode("nextValidId", TO_CLIENT, 178, orderId=number) for number in range(4))]
+    text = "".join(f"{HEAD}len {len(each)} raw:{each!r}|\n" for each in said)
+    records, _ = read(tmp_path, text, server_version=version)
+    names = [seen.what.name for seen in seen_in(records) if isinstance(seen.what, Decoded)]
+    assert names == ["positionEnd", *["nextValidId"] * 4]
 
 
 FORMS: dict[str, Callable[[str], str]] = {

@@ -195,7 +195,9 @@ def session_of(host: str, port: int, offer: int, account: str) -> dict[str, Any]
     errors = session.got.pop("error")
     orders(session)
     version = session.serverVersion()
-    session.disconnect()
+    # Disconnecting forgets the server version, over which the loop would trip with messages left: it is to end, and disconnect, by itself.
+    session.setConnState(EClient.DISCONNECTED)
+    reader.join(PATIENCE)
     return {"version": version, "start": errors, **session.got}
 
 

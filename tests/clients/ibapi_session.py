@@ -29,6 +29,7 @@ class Session(EWrapper, EClient):
 
     def __init__(self) -> None:
         EClient.__init__(self, self)
+        self.loop = threading.Thread(target=self.run, daemon=True)
         self.got: dict[str, list[Any]] = {}
         self.ended = {name: threading.Event() for name in ("start", "positions", "open", "completed", "account", "executions", "time")}
 
@@ -126,8 +127,14 @@ def connect(host: str, port: int, offer: int) -> Session:
     vars(ibapi.client)["MAX_CLIENT_VER"] = offer
     session = Session()
     session.connect(host, port, clientId=offer)
-    threading.Thread(target=session.run, daemon=True).start()
+    session.loop.start()
     return session
+
+
+def end(session: Session) -> None:
+    """Close a connection when its last messages have been handled: disconnecting forgets the server version, over which the loop trips."""
+    session.setConnState(EClient.DISCONNECTED)
+    session.loop.join(PATIENCE)
 
 
 def ask(session: Session, account: str) -> None:
@@ -160,7 +167,7 @@ def main(host: str, port: str, account: str, *offers: str) -> None:
         for offer, session in sessions.items()
     }
     for session in sessions.values():
-        session.disconnect()
+        end(session)
     sys.stdout.write(json.dumps({"logged": logged, "sessions": results}))
 
 

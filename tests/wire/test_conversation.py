@@ -321,3 +321,12 @@ def test_messages_that_are_not_wanted_are_in_no_event() -> None:
     assert found[1] == [every[1][0], every[1][3], every[1][5]]
     assert asked == [(TO_CLIENT, 15), (TO_CLIENT, None), (TO_CLIENT, 9), (TO_CLIENT, 4)]
     assert conversation.received(TO_CLIENT) == len(answers)
+
+
+def test_with_a_version_named_a_message_that_looks_like_the_answer_is_a_message() -> None:
+    end = encode("positionEnd", TO_CLIENT, 178)
+    (event,) = Conversation(server_version=178).feed(TO_CLIENT, end)
+    assert isinstance(event, Decoded)
+    assert (event.name, event.server_version) == ("positionEnd", 178)
+    (answer,) = Conversation(server_version=100).feed(TO_CLIENT, greeting(178, b"20240501 12:00:00 EST"))
+    assert isinstance(answer, Greeted)

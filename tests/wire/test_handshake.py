@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from tests.wire.generate import VERSIONS, examples
 from twsprobe.wire.events import Greeted, VersionOffered
 from twsprobe.wire.framing import LENGTH, Direction
-from twsprobe.wire.handshake import PREFIX, frame, greeting, offer, read_greeting, read_offer
+from twsprobe.wire.handshake import PREFIX, frame, greeting, is_certain, offer, read_greeting, read_offer
 
 TO_CLIENT, TO_SERVER = Direction.TO_CLIENT, Direction.TO_SERVER
 
@@ -151,6 +151,17 @@ def test_every_version_is_read(version: int) -> None:
 def test_a_negative_version_is_a_redirect(address: bytes) -> None:
     payload = b"-1\0" + address + b"\0"
     assert read_greeting(payload, 0) == Greeted(TO_CLIENT, -1, "", "", address.decode("latin-1"), payload, 0)
+
+
+@pytest.mark.parametrize("second", TIMES)
+def test_only_an_answer_with_a_time_cannot_be_a_message(second: bytes) -> None:
+    timed, redirect, end = (read_greeting(payload, 0) for payload in (b"176\0" + second + b"\0", b"-1\x0010.0.0.1\0", b"62\x001\0"))
+    assert timed is not None
+    assert redirect is not None
+    assert end is not None
+    assert is_certain(timed) == (second not in (b"2024-03-08T13:30:34Z", b"nonsense", b""))
+    assert is_certain(redirect)
+    assert not is_certain(end)
 
 
 @pytest.mark.parametrize("payload", NO_GREETINGS)

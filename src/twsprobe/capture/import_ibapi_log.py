@@ -24,7 +24,7 @@ from twsprobe.capture.log_times import Clock
 from twsprobe.capture.model import CaptureError, Chunk, Close, Gap, Record
 from twsprobe.wire.conversation import Conversation
 from twsprobe.wire.framing import LENGTH, MAX_FRAME, Direction
-from twsprobe.wire.handshake import PREFIX, frame, read_greeting
+from twsprobe.wire.handshake import PREFIX, frame, is_certain, read_greeting
 from twsprobe.wire.message import BINARY_ID, PROTOBUF_OFFSET
 from twsprobe.wire.text import text_of
 from twsprobe.wire.versions import ServerVersion
@@ -185,6 +185,8 @@ class _Reader:
         """What stands for an opening that is not in the log."""
         connections = self._connections
         greeted = read_greeting(data[LENGTH.size :], 0) if direction is Direction.TO_CLIENT else None
+        if greeted is not None and not is_certain(greeted):
+            greeted = None
         if greeted is not None and greeted.server_version > 0:
             opening = connections.offer(time_ns, greeted.server_version)
         elif connections.version is not None:

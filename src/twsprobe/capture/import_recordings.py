@@ -19,7 +19,7 @@ from twsprobe.capture.imported import Connections
 from twsprobe.capture.log_times import DAY_NS, day_ns, of_day_ns
 from twsprobe.capture.model import Record
 from twsprobe.wire.framing import MAX_FRAME, Direction
-from twsprobe.wire.handshake import frame, read_greeting
+from twsprobe.wire.handshake import frame, is_certain, read_greeting
 
 _FILE = re.compile(r"([0-9]{1,18})-(request|response)\.msg")
 _RUN = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})-([0-9]{2})-([0-9]{2})")
@@ -83,7 +83,7 @@ class _Reader:
             self._greeted = True
             payload = data.replace(b"|", b"\0")
             greeted = read_greeting(payload, 0) if direction is Direction.TO_CLIENT else None
-            if greeted is not None and greeted.server_version > 0:
+            if greeted is not None and greeted.server_version > 0 and is_certain(greeted):
                 connections.version = greeted.server_version
                 yield from connections.offer(time_ns, greeted.server_version)
                 yield connections.chunk(time_ns, direction, frame(payload))

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from twsprobe.wire.events import Event, Greeted, Resynced, SyncLost, Undecodable, Unknown
 from twsprobe.wire.framing import LENGTH, SHOWN_WHEN_LOST, Direction, Framer
 from twsprobe.wire.guess import VersionGuess
-from twsprobe.wire.handshake import PREFIX, VERSION, frame, read_greeting, read_offer
+from twsprobe.wire.handshake import PREFIX, VERSION, frame, is_certain, read_greeting, read_offer
 from twsprobe.wire.resync import Search
 from twsprobe.wire.versions import ServerVersion
 
@@ -236,7 +236,7 @@ class Conversation:
             return Undecodable(direction, None, None, None, "text", "is no offer of versions", "", offset + LENGTH.size, opening)
         if direction is Direction.TO_CLIENT and not self._greeted:
             greeted = read_greeting(payload, offset)
-            if greeted is not None:
+            if greeted is not None and (self._named is None or is_certain(greeted)):
                 return self._greet(greeted)
             if self._named is None:
                 return Unknown(direction, None, None, None, "came before the server version", payload, offset)

@@ -63,3 +63,8 @@ def read_greeting(payload: bytes, offset: int) -> Greeted | None:
     found = TIME.fullmatch(second)
     time, zone = (found[1], found[2]) if found else (second, "")
     return Greeted(Direction.TO_CLIENT, version, time, zone, "", payload, offset)
+
+
+def is_certain(greeted: Greeted) -> bool:
+    """Whether an answer tells the time or redirects, as every real one does. One that does not may be a message: positionEnd looks like it."""
+    return greeted.server_version < 0 or TIME.fullmatch(greeted.time) is not None
