@@ -66,5 +66,5 @@ def read_greeting(payload: bytes, offset: int) -> Greeted | None:
 
 
 def is_certain(greeted: Greeted) -> bool:
-    """Whether an answer tells the time or redirects, as every real one does. One that does not may be a message: positionEnd looks like it."""
+    """Whether an answer tells the time or redirects, as every real one does. Another may be a message: positionEnd looks like one."""
     return greeted.server_version < 0 or TIME.fullmatch(greeted.time) is not None
