@@ -71,7 +71,7 @@ class Writer(ABC):
         header, self._start_ns = new_header(metadata, program, time.time_ns() if created_ns is None else created_ns)
         beginning = self._beginning(header)
         self._packer = packer
-        self._file = _create(self.path, overwrite)
+        self._file = create(self.path, overwrite, "remove it first")
         self._failure: tuple[str, str] | None = None
         """What to say before and after where writing failed."""
         self.position = 0
@@ -140,7 +140,11 @@ class Writer(ABC):
         self.close()
 
 
-def _create(path: str, overwrite: bool) -> io.FileIO:
+def create(path: str, overwrite: bool, way_out: str) -> io.FileIO:
+    """A new file that its owner alone can read and write; ``way_out`` says what else to do than choose another name.
+
+    Raises CaptureError if there is a file and it is not to be overwritten, or what cannot be replaced, OSError if it cannot be made.
+    """
     if overwrite and os.path.lexists(path):
         mode = Path(path).lstat().st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
@@ -149,4 +153,4 @@ def _create(path: str, overwrite: bool) -> io.FileIO:
     try:
         return io.FileIO(path, "x", opener=lambda name, flags: os.open(name, flags, 0o600))
     except FileExistsError:
-        raise CaptureError(path, 0, "the file exists and is not overwritten: choose another name, or remove it first") from None
+        raise CaptureError(path, 0, f"the file exists and is not overwritten: choose another name, or {way_out}") from None

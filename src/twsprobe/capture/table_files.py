@@ -7,14 +7,12 @@ was written is a whole file: Parquet has its footer, so an interrupt leaves the 
 from __future__ import annotations
 
 import io
-import os
-import stat
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
+from twsprobe.capture.files import create
 from twsprobe.capture.message_rows import Frames
 from twsprobe.capture.model import CaptureError
 from twsprobe.capture.tables import Column, Kind, Row, Table, as_json
@@ -106,16 +104,8 @@ class Csv(Writer):
 
 
 def created(path: str, overwrite: bool) -> BinaryIO:
-    """A new file. Raises CaptureError if there is one, or what cannot be replaced, OSError if it cannot be made."""
-    if overwrite and os.path.lexists(path):
-        mode = Path(path).lstat().st_mode
-        if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
-            raise CaptureError(path, 0, "is not a file that can be replaced: choose another name")
-        Path(path).unlink()
-    try:
-        return io.BufferedWriter(io.FileIO(path, "x", opener=lambda name, flags: os.open(name, flags, 0o600)), 1 << 20)
-    except FileExistsError:
-        raise CaptureError(path, 0, "the file exists and is not overwritten: choose another name, or say --overwrite") from None
+    """A new file, written in large pieces. Raises CaptureError or OSError as ``files.create`` does."""
+    return io.BufferedWriter(create(path, overwrite, "say --overwrite"), 1 << 20)
 
 
 def open_table(path: str, table: Table, *, hive: bool = False, cell: Callable[[str], str] | None = None, overwrite: bool = False) -> Writer:

@@ -25,9 +25,9 @@ def coloured(stream: IO[str]) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def print_lines(lines: Iterable[Line]) -> None:
-    """Print lines to standard output."""
-    colour = coloured(sys.stdout)
+def print_lines(lines: Iterable[Line], *, err: bool = False) -> None:
+    """Print lines to standard output, or to standard error."""
+    colour = coloured(sys.stderr if err else sys.stdout)
     for line in lines:
         lead = click.style(line.lead, **STYLES[line.style]) if line.style and colour else line.lead  # type: ignore[arg-type]
-        click.echo((lead + line.rest).rstrip(), color=colour)
+        click.echo((lead + line.rest).rstrip(), err=err, color=colour)

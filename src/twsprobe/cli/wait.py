@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 import signal
-import sys
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import click
 
 from twsprobe.cli.exits import ExitCode
-from twsprobe.cli.output import STYLES, coloured
+from twsprobe.cli.output import print_lines
 from twsprobe.cli.record import seconds_type, target_type
 from twsprobe.cli.running import run
 from twsprobe.probing.targets import FORMS, Target
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
     from twsprobe.net.notify import Notifier
     from twsprobe.probing.transitions import Transition
     from twsprobe.probing.waiting import Waited
-    from twsprobe.views.line import Line
 
 LEVELS = ("tcp", "handshake", "api", "backend", "synced")
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -137,15 +134,7 @@ class Waiting:
         if self.notifier is not None:
             self.notifier.send(status=f"{transition.kind.value}: {transition.sentence}")
         if not self.quiet:
-            say(transition_lines(transition, f"{transition.time - self.began:.1f} s"))
-
-
-def say(lines: Iterable[Line]) -> None:
-    """Print lines to standard error."""
-    colour = coloured(sys.stderr)
-    for line in lines:
-        lead = click.style(line.lead, **STYLES[line.style]) if line.style and colour else line.lead  # type: ignore[arg-type]
-        click.echo((lead + line.rest).rstrip(), err=True, color=colour)
+            print_lines(transition_lines(transition, f"{transition.time - self.began:.1f} s"), err=True)
 
 
 def closed(connections: int) -> str:
