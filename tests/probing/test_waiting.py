@@ -180,6 +180,13 @@ async def test_a_time_too_short_for_a_second_attempt_still_has_a_first(autojump_
         assert ended[0].signature is Signature.TCP_REFUSED
 
 
+async def test_what_is_refused_is_tried_once_more_when_a_second_is_left(autojump_clock: trio.testing.MockClock) -> None:
+    phases = Phases()
+    async with waiting(phases, Level.BACKEND, phases.network, timeout=3.0) as (_, ended, done):
+        await done.wait()
+        assert ended[0].seconds == pytest.approx(2.0)
+
+
 async def test_a_session_that_ends_without_its_link_is_tried_anew(autojump_clock: trio.testing.MockClock) -> None:
     phases = Phases()
     phases.switch(OFFLINE)

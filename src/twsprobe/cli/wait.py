@@ -164,7 +164,7 @@ def conclude(waited: Waited, name: str, exit_style: str, quiet: bool) -> int:
         click.echo(f"TWS {status} - {text.replace('|', '/')} | wait={waited.seconds:.3f}s connections={waited.connections_opened}")
         return code
     if not quiet:
-        click.echo(f"{text}; {closed(waited.connections_opened)}", err=True)
+        click.echo(f"{text.removesuffix('.')}; {closed(waited.connections_opened)}", err=True)
     if exit_style in ("docker", "systemd"):
         return 0 if waited.ok else 1
     return waited.exit_code

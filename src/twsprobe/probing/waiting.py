@@ -56,10 +56,12 @@ async def wait(attempts: Attempts, tell: Tell) -> Waited:
         finally:
             await attempts.close(run)
         if not ok:
-            again = trio.current_time() + attempts.pause
-            if again + LEAST_TIME > attempts.deadline:
+            now, last = trio.current_time(), attempts.deadline - LEAST_TIME
+            again = now + attempts.pause
+            # Only a pause after an attempt that cost the peer nothing is made shorter for a last one.
+            if again > last and (now >= last or run.connections_opened):
                 break
-            await trio.sleep_until(again)
+            await trio.sleep_until(min(again, last))
     assert attempts.report is not None  # at least one attempt was made
     return Waited(ok, attempts.level, attempts.report, trio.current_time() - began, attempts.connections_opened)
 
