@@ -78,3 +78,22 @@ def test_a_field_is_tried_once() -> None:
         field.function(str(number % 10))
         other.cache[str(number + 100)]
     assert changes == [Mode.COUNTED, Mode.KEPT]
+
+
+def test_a_value_is_converted_once() -> None:
+    asked: list[str] = []
+
+    def convert(text: str) -> int:
+        asked.append(text)
+        return int(text)
+
+    cache = Cache(convert)
+    assert [cache["7"], cache["7"], cache["8"]] == [7, 7, 8]
+    assert asked == ["7", "8"]
+
+
+def test_a_cache_keeps_a_bounded_number_of_values() -> None:
+    cache = Cache(len)
+    for number in range(3 * conversion.CAPACITY):
+        assert cache[str(number)] == len(str(number))
+    assert len(cache) <= conversion.CAPACITY

@@ -6,7 +6,7 @@ from hypothesis import given
 
 from tests.wire.generate import Maker, examples, makers, randoms, versions
 from twsprobe.wire.declaration import As, Many, Nested, Optional, Part, Record, Repeat, Since, Under, Until, Version, When, text
-from twsprobe.wire.emit import CACHED_LENGTH, CACHED_VALUES, Cache, compile_layout
+from twsprobe.wire.emit import compile_layout
 from twsprobe.wire.fields import Bool, Decimal, Double, EscapedString, Int, Long, String, TagValues
 from twsprobe.wire.layout import IS_POSITIVE, IS_SET, IS_TRUE, Layout, TextReader, TextWriter, Values, at_least, one_of
 from twsprobe.wire.tokens import Malformed
@@ -151,30 +151,8 @@ def test_a_count_of_none_or_less_is_an_empty_list(count: str) -> None:
     assert flat(Repeat("rows", "a"), "s")([count, "x"], 0) == ({"rows": [], "s": "x"}, 2)
 
 
-def test_a_value_is_converted_once() -> None:
-    asked: list[str] = []
-
-    def convert(text: str) -> int:
-        asked.append(text)
-        return int(text)
-
-    cache = Cache(convert)
-    assert [cache["7"], cache["7"], cache["8"]] == [7, 7, 8]
-    assert asked == ["7", "8"]
-
-
 def test_values_that_can_be_changed_are_not_shared() -> None:
     flat = compile_layout(text(Record("R", "a" / String(1)), As("a", TagValues())))
     first, second = (flat(["x=1;", ""], 0)[0]["a"] for _ in range(2))
     assert first == second
     assert first is not second
-
-
-def test_a_cache_keeps_a_bounded_number_of_short_texts() -> None:
-    cache = Cache(len)
-    longest, longer = "x" * CACHED_LENGTH, "x" * (CACHED_LENGTH + 1)
-    assert [cache[longest], cache[longer]] == [CACHED_LENGTH, CACHED_LENGTH + 1]
-    assert list(cache) == [longest]
-    for number in range(3 * CACHED_VALUES):
-        assert cache[str(number)] == len(str(number))
-    assert len(cache) <= CACHED_VALUES

@@ -12,29 +12,13 @@ from collections.abc import Callable, Sequence
 from struct import error as StructError
 from typing import Any
 
+from twsprobe.wire.conversion import Cache
 from twsprobe.wire.fields import EscapedString, Leaf, String
 from twsprobe.wire.layout import Conditional, Layout, Node, Presence, Repetition, Slot, Values
 
 Flat = Callable[[list[str], int], tuple[Values, int]]
-CACHED_VALUES, CACHED_LENGTH = 1 << 14, 64
 SURPRISES = (ValueError, IndexError, ArithmeticError, StructError)
 """What a flat function, of text or of protobuf, raises where a payload is not what it expects."""
-
-
-class Cache(dict[str, Any]):
-    """Text to value, for one leaf; emptied when full. Long text seldom comes twice, and would be kept for good."""
-
-    def __init__(self, convert: Callable[[str], Any]) -> None:
-        super().__init__()
-        self.convert = convert
-
-    def __missing__(self, text: str) -> Any:
-        value = self.convert(text)
-        if len(text) <= CACHED_LENGTH:
-            if len(self) >= CACHED_VALUES:
-                self.clear()
-            self[text] = value
-        return value
 
 
 class Source:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from struct import Struct
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from twsprobe.wire.conversion import Conversions
 from twsprobe.wire.emit import SURPRISES, Flat, compile_layout
 from twsprobe.wire.events import Decoded, Undecodable
 from twsprobe.wire.framing import MAX_FRAME, Direction
@@ -20,9 +21,6 @@ from twsprobe.wire.protobuf import Record
 from twsprobe.wire.text import text_of
 from twsprobe.wire.tokens import MAX_FIELDS, Malformed, Piece
 from twsprobe.wire.versions import HIGHEST, ServerVersion
-
-if TYPE_CHECKING:
-    from twsprobe.wire.conversion import Conversions
 
 TEXT, PROTOBUF = "text", "protobuf"
 PROTOBUF_OFFSET = 200
@@ -62,7 +60,7 @@ class Message:
         self._layouts: dict[int, Layout] = {}
         self._flat: dict[int, Flat] = {}
         self._read: Callable[[bytes, int, int], Values] | None = None
-        self._conversions: Conversions | None = None
+        self._conversions = Conversions({}, self._changed)
 
     def __repr__(self) -> str:
         return f"<Message {self.name} {self.id} {self.direction.value}>"
@@ -86,11 +84,8 @@ class Message:
     def reader(self) -> Callable[[bytes, int, int], Values]:
         """The compiled protobuf form; it is written again when one of its fields converts in another way."""
         if self._read is None:
-            from twsprobe.wire.conversion import Conversions
             from twsprobe.wire.flat_protobuf import compile_record
 
-            if self._conversions is None:
-                self._conversions = Conversions({}, self._changed)
             self._read = compile_record(self.record, self._conversions)
         return self._read
 
