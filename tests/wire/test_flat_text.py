@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 
+from tests.wire.generate import steps
 from twsprobe.wire.conversion import Conversions
+from twsprobe.wire.emit import walk
+from twsprobe.wire.fields import Leaf
 from twsprobe.wire.flat_text import compile_text, taking
 from twsprobe.wire.framing import Direction
+from twsprobe.wire.layout import Node, Repetition, Slot
+from twsprobe.wire.messages import MESSAGES
 from twsprobe.wire.objects import Classes
 from twsprobe.wire.registry import BY_NAME, encode
 
@@ -58,3 +64,24 @@ def test_fields_of_a_layout_with_conditions_are_taken_from_the_object() -> None:
     assert (order_id, contract.symbol) == (5, "AAPL")
     made = Classes().object_of(BY_NAME[TO_CLIENT, "nextValidId"], {"orderId": 9})
     assert taking(("orderId",))(made) == (9,)
+
+
+def leaves_in(nodes: Sequence[Node]) -> Iterator[Leaf]:
+    for node in walk(nodes):
+        if isinstance(node, Slot):
+            yield node.leaf
+        elif isinstance(node, Repetition):
+            yield from (node.count, *([node.leaf] if node.leaf is not None else ()), *leaves_in(node.nodes))
+
+
+def test_fields_of_one_type_read_alike() -> None:
+    """They share what was converted, so that a leaf holds nothing on which its reading depends."""
+    held = {
+        name
+        for message in MESSAGES
+        if message.text is not None
+        for version in steps(message)
+        for leaf in leaves_in(message.layout(version).nodes)
+        for name in vars(leaf)
+    }
+    assert held == vars(Leaf()).keys()
