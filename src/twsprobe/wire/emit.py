@@ -21,21 +21,46 @@ SURPRISES = (ValueError, IndexError, ArithmeticError, StructError)
 """What a flat function, of text or of protobuf, raises where a payload is not what it expects."""
 
 
-class Source:
-    """Lines of a function being written, and the names it uses."""
+class Names:
+    """The names that functions being written use, and what they stand for."""
 
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.names: dict[str, Any] = {}
-        self.depth = 1
+    def __init__(self, names: dict[str, Any]) -> None:
+        self.names = names
         self.made = 0
 
-    def add(self, line: str) -> None:
-        self.lines.append("    " * self.depth + line)
-
     def fresh(self, stem: str) -> str:
+        """A name that is not in use."""
         self.made += 1
         return f"{stem}{self.made}"
+
+    def name_of(self, stem: str, value: Any) -> str:
+        """The name that stands for an object."""
+        for name, named in self.names.items():
+            if named is value:
+                return name
+        name = self.fresh(stem)
+        self.names[name] = value
+        return name
+
+
+class Lines(Names):
+    """A function being written: its lines and the names it uses."""
+
+    def __init__(self, names: dict[str, Any]) -> None:
+        super().__init__(names)
+        self.lines: list[str] = []
+        self.depth = 1
+
+    def add(self, line: str) -> None:
+        """Write a line at the present depth."""
+        self.lines.append("    " * self.depth + line)
+
+
+class Source(Lines):
+    """A function that gives a dict."""
+
+    def __init__(self) -> None:
+        super().__init__({})
 
     def converted(self, leaf: Leaf, text: str) -> str:
         """The expression that turns a piece into a value."""

@@ -18,7 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from twsprobe.wire.conversion import Conversions, Path
-from twsprobe.wire.emit import defined
+from twsprobe.wire.emit import Names, defined
 from twsprobe.wire.fields import DOUBLE, Bool, Leaf
 from twsprobe.wire.layout import Values
 from twsprobe.wire.protobuf import Many, Nested, Record
@@ -132,27 +132,12 @@ class ObjectBuild:
         return f"{name}({', '.join(arguments)})"
 
 
-class Compiler:
+class Compiler(Names):
     """Writes the functions of a message's records."""
 
     def __init__(self, build: Build, conversions: Conversions) -> None:
+        super().__init__({"long_varint": long_varint, "double": DOUBLE.unpack_from})
         self.build, self.conversions = build, conversions
-        self.names: dict[str, Any] = {"long_varint": long_varint, "double": DOUBLE.unpack_from}
-        self.made = 0
-
-    def fresh(self, stem: str) -> str:
-        """A name that is not in use."""
-        self.made += 1
-        return f"{stem}{self.made}"
-
-    def name_of(self, stem: str, value: Any) -> str:
-        """The name that stands for an object."""
-        for name, named in self.names.items():
-            if named is value:
-                return name
-        name = self.fresh(stem)
-        self.names[name] = value
-        return name
 
     def function(self, record: Record, path: Path) -> str:
         """The name of a record's function, which is compiled when it is called first."""

@@ -12,7 +12,7 @@ from itertools import repeat
 from typing import Any
 
 from twsprobe.wire.conversion import Conversions, Mode, Path
-from twsprobe.wire.emit import defined, walk, watched
+from twsprobe.wire.emit import Lines, defined, walk, watched
 from twsprobe.wire.fields import MAX_DOUBLE, Bool, Decimal, Double, Int, Leaf, String
 from twsprobe.wire.layout import IS_SET, Conditional, Node, Presence, Repetition, Slot
 from twsprobe.wire.message import Message
@@ -26,36 +26,15 @@ SHORT = 19
 """Digits from which on a whole number may be too large to be one."""
 
 
-class Writer:
-    """A function being written: its lines and the names it uses."""
+class Writer(Lines):
+    """A function that gives an object."""
 
     def __init__(self, conversions: Conversions) -> None:
+        super().__init__({"MAX_DOUBLE": MAX_DOUBLE, "nothing": repeat(None)})
         self.conversions = conversions
-        self.lines: list[str] = []
-        self.names: dict[str, Any] = {"MAX_DOUBLE": MAX_DOUBLE, "nothing": repeat(None)}
-        self.depth = 1
-        self.made = 0
         self.guarded = False
         self.sparse = False
         """Most fields of this message are empty, so that asking first is cheaper than looking them up."""
-
-    def add(self, line: str) -> None:
-        """Write a line at the present depth."""
-        self.lines.append("    " * self.depth + line)
-
-    def fresh(self, stem: str) -> str:
-        """A name that is not in use."""
-        self.made += 1
-        return f"{stem}{self.made}"
-
-    def name_of(self, stem: str, value: Any) -> str:
-        """The name that stands for an object."""
-        for name, named in self.names.items():
-            if named is value:
-                return name
-        name = self.fresh(stem)
-        self.names[name] = value
-        return name
 
     def converted(self, leaf: Leaf, piece: str, key: Path) -> str:
         """The expression that turns a piece into the value of the field ``key``."""

@@ -118,7 +118,7 @@ class Framer:
             word, held = b"", len(data) - position
             self.lost = Lost(reason, self._fed - held, shown)
         elif not word and length and (lacking := length - len(found[-1])) > 0:
-            # What was read last ends where the bytes end. (A frame that began earlier and is whole now has more than ``length``'s zero.)
+            # Where no frame was read here ``length`` is 0; otherwise the last one ends with the bytes, and may be cut short.
             self._parts.append(found.pop())
             self._lacking = lacking
             word, held = LENGTH.pack(length), WORD + length - lacking

@@ -79,7 +79,7 @@ class Stream(Construct):
         return self.read_binary(bytes(data)) if self.binary else self.read_text(bytes(data))
 
     def read_text(self, data: bytes) -> list[Result]:
-        """The loop over frames below 201."""
+        """The loop over frames below 201. They are cut as ``Framer`` cuts them, but here: a call for each costs as much as cutting it."""
         functions, stream, lengths = self.text, BytesIO(data), LENGTHS
         read, word, length, payload = stream.read, b"", 0, b""
         found: list[Result] = []
